@@ -1,0 +1,23 @@
+//! The ports: what the core asks of the world it runs in.
+//!
+//! Each trait is small, single-threaded and without an executor: the shells implement it with
+//! what their host offers, tests implement it in memory.
+
+pub mod kv;
+
+pub use kv::Kv;
+
+/// The time of day.
+#[expect(async_fn_in_trait, reason = "one thread; no caller needs the future to be Send")]
+pub trait Clock {
+    /// Milliseconds since 1970-01-01T00:00:00Z.
+    fn now_ms(&self) -> u64;
+    /// Waits for `ms` milliseconds.
+    async fn sleep_ms(&self, ms: u64);
+}
+
+/// Randomness fit for identifiers and secrets.
+pub trait Random {
+    /// Fills `bytes` with random bytes.
+    fn fill(&self, bytes: &mut [u8]);
+}

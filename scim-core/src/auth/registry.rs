@@ -1,0 +1,262 @@
+//! The configured clients and their tokens.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{Client, ConfigError, StaticToken, bearer, time, token};
+use crate::dialect::Dialect;
+use crate::protocol::error::Error;
+
+/// Clients of one registry.
+const CLIENTS: usize = 1000;
+/// Tokens of one client.
+const TOKENS: usize = 16;
+/// Bytes of a client's or provider's name.
+const NAME_BYTES: usize = 64;
+/// Characters of a token that an operator chooses, at least.
+const OPERATOR_TOKEN_MIN: usize = 16;
+/// Characters of a token that an operator chooses, at most.
+const OPERATOR_TOKEN_MAX: usize = 1024;
+
+/// All clients that may send requests.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Registry {
+    clients: Vec<Client>,
+}
+
+impl Registry {
+    /// Reads an array of clients:
+    ///
+    /// ```json
+    /// [{"name": "okta", "provider": "okta.example", "dialect": "okta",
+    ///   "tokens": [{"sha256": "<64 hex digits>", "expires": "2030-01-01T00:00:00Z"}]}]
+    /// ```
+    ///
+    /// # Errors
+    /// The field that is unknown, missing or malformed; a token in plain text is refused as well.
+    pub fn from_json(clients: &Value) -> Result<Self, ConfigError> {
+        let Some(clients) = clients.as_array() else {
+            return Err(ConfigError::new("clients", "must be an array"));
+        };
+        if clients.len() > CLIENTS {
+            return Err(ConfigError::new("clients", format!("holds more than {CLIENTS} clients")));
+        }
+        let mut registry = Self::default();
+        for (index, client) in clients.iter().enumerate() {
+            registry.add_client(client, &format!("clients[{index}]"))?;
+        }
+        Ok(registry)
+    }
+
+    fn add_client(&mut self, client: &Value, at: &str) -> Result<(), ConfigError> {
+        let object = members(client, at, &["name", "provider", "dialect", "tokens"])?;
+        let name = required_text(object, "name", at)?;
+        check_name(name, &format!("{at}.name"))?;
+        if self.client(name).is_some() {
+            return Err(ConfigError::new(format!("{at}.name"), "is the name of another client"));
+        }
+        let domain = text(object, "provider", at)?.unwrap_or(name);
+        check_name(domain, &format!("{at}.provider"))?;
+        let dialect = match text(object, "dialect", at)? {
+            None | Some("auto") => None,
+            Some(name) => Some(Dialect::from_name(name).ok_or_else(|| {
+                ConfigError::new(format!("{at}.dialect"), "names no known dialect")
+            })?),
+        };
+        let mut read =
+            Client { name: name.into(), domain: domain.into(), dialect, tokens: [].into() };
+        let field = format!("{at}.tokens");
+        let Some(tokens) = object.get("tokens").and_then(Value::as_array) else {
+            return Err(ConfigError::new(field, "must be an array"));
+        };
+        if tokens.len() > TOKENS {
+            return Err(ConfigError::new(field, format!("holds more than {TOKENS} tokens")));
+        }
+        for (index, value) in tokens.iter().enumerate() {
+            let at = format!("{field}[{index}]");
+            let token = read_token(value, &at)?;
+            if self.knows(&token) || read.tokens.iter().any(|t| t.sha256 == token.sha256) {
+                return Err(ConfigError::new(format!("{at}.sha256"), "is given twice"));
+            }
+            read.tokens.push(token);
+        }
+        self.clients.push(read);
+        Ok(())
+    }
+
+    /// Adds a token that the operator chose to `client`, which is made if there is none of that
+    /// name. Only the token's hash is kept.
+    ///
+    /// # Errors
+    /// The name, or the token: fewer than 16 or more than 1024 characters, characters that are not
+    /// visible ASCII, a generated token with a typing error, or one that is there already.
+    pub fn add_token(&mut self, client: &str, token: &str) -> Result<(), ConfigError> {
+        let refuse = |message: String| Err(ConfigError::new("token", message));
+        if !(OPERATOR_TOKEN_MIN..=OPERATOR_TOKEN_MAX).contains(&token.len()) {
+            return refuse(format!(
+                "must have {OPERATOR_TOKEN_MIN} to {OPERATOR_TOKEN_MAX} characters"
+            ));
+        }
+        if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return refuse("may hold visible ASCII characters only".into());
+        }
+        if token::is_generated(token) && !token::checksum_ok(token) {
+            return refuse("has a typing error: its checksum does not match".into());
+        }
+        check_name(client, "client")?;
+        let token = StaticToken { sha256: Sha256::digest(token).into(), expires_s: None };
+        if self.knows(&token) {
+            return refuse("is given twice".into());
+        }
+        if self.client(client).is_none() {
+            let (name, domain) = (client.to_owned(), client.to_owned());
+            self.clients.push(Client { name, domain, dialect: None, tokens: Vec::new() });
+        }
+        if let Some(found) = self.clients.iter_mut().find(|known| known.name == client) {
+            found.tokens.push(token);
+        }
+        Ok(())
+    }
+
+    /// Gives `dialect` to every client that has none of its own.
+    pub fn set_default_dialect(&mut self, dialect: Dialect) {
+        for client in &mut self.clients {
+            client.dialect.get_or_insert(dialect);
+        }
+    }
+
+    /// The clients, in the order of the configuration.
+    #[must_use]
+    pub fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
+    /// The client of that name.
+    #[must_use]
+    pub fn client(&self, name: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.name == name)
+    }
+
+    /// The client that a request comes from. `authorization` holds all values of that header, as
+    /// received; `now_s` is the time in seconds since 1970-01-01T00:00:00Z.
+    ///
+    /// # Errors
+    /// 401 with a challenge, always the same for an unknown and an expired token; 400 for two
+    /// credentials. [`Error::reason`] says more, for the audit line.
+    pub fn authenticate(&self, authorization: &[&[u8]], now_s: u64) -> Result<&Client, Error> {
+        let token = bearer::parse(authorization)?;
+        if let Ok(text) = core::str::from_utf8(token)
+            && token::is_generated(text)
+            && !token::checksum_ok(text)
+        {
+            return Err(bearer::invalid_token("token_checksum"));
+        }
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let mut found = None;
+        // Every candidate is compared, each in constant time: how long it takes says nothing.
+        for client in &self.clients {
+            for candidate in &client.tokens {
+                if bool::from(candidate.sha256.ct_eq(&hash)) {
+                    found = Some((client, candidate));
+                }
+            }
+        }
+        let Some((client, token)) = found else {
+            return Err(bearer::invalid_token("unknown_token"));
+        };
+        if token.expires_s.is_some_and(|expires| expires <= now_s) {
+            return Err(bearer::invalid_token("token_expired"));
+        }
+        Ok(client)
+    }
+
+    fn knows(&self, token: &StaticToken) -> bool {
+        self.clients.iter().flat_map(|client| &client.tokens).any(|t| t.sha256 == token.sha256)
+    }
+}
+
+fn read_token(value: &Value, at: &str) -> Result<StaticToken, ConfigError> {
+    let object = members(value, at, &["sha256", "expires", "issued"])?;
+    let bad_hash = || ConfigError::new(format!("{at}.sha256"), "must be 64 hexadecimal digits");
+    let sha256 = from_hex(required_text(object, "sha256", at)?).ok_or_else(bad_hash)?;
+    let seconds = |name: &str| match text(object, name, at)? {
+        None => Ok(None),
+        Some(text) => time::parse(text).map(Some).ok_or_else(|| {
+            ConfigError::new(format!("{at}.{name}"), "must be a date and time of RFC 3339")
+        }),
+    };
+    let (issued, expires_s) = (seconds("issued")?, seconds("expires")?);
+    if let (Some(issued), Some(expires)) = (issued, expires_s)
+        && expires <= issued
+    {
+        return Err(ConfigError::new(format!("{at}.expires"), "must be later than `issued`"));
+    }
+    Ok(StaticToken { sha256, expires_s })
+}
+
+/// The members of an object that may hold `known` ones only.
+fn members<'a>(
+    value: &'a Value,
+    at: &str,
+    known: &[&str],
+) -> Result<&'a Map<String, Value>, ConfigError> {
+    let Some(object) = value.as_object() else {
+        return Err(ConfigError::new(at, "must be an object"));
+    };
+    let Some(unknown) = object.keys().find(|key| !known.contains(&key.as_str())) else {
+        return Ok(object);
+    };
+    let plain = ["token", "secret", "password"].contains(&unknown.to_ascii_lowercase().as_str());
+    let message = if plain {
+        "a credential in plain text is not accepted; give its SHA-256 in `tokens[].sha256`"
+    } else {
+        "is not a known field"
+    };
+    Err(ConfigError::new(format!("{at}.{unknown}"), message))
+}
+
+fn text<'a>(
+    object: &'a Map<String, Value>,
+    name: &str,
+    at: &str,
+) -> Result<Option<&'a str>, ConfigError> {
+    match object.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(ConfigError::new(format!("{at}.{name}"), "must be a string")),
+    }
+}
+
+fn required_text<'a>(
+    object: &'a Map<String, Value>,
+    name: &str,
+    at: &str,
+) -> Result<&'a str, ConfigError> {
+    text(object, name, at)?.ok_or_else(|| ConfigError::new(format!("{at}.{name}"), "is missing"))
+}
+
+/// Names travel in header fields and audit lines, so they are kept to what is harmless there.
+fn check_name(name: &str, field: &str) -> Result<(), ConfigError> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@:/".contains(&byte);
+    if name.is_empty() || name.len() > NAME_BYTES || !name.bytes().all(allowed) {
+        let message =
+            format!("must be 1 to {NAME_BYTES} letters, digits or `.`, `_`, `-`, `@`, `:`, `/`");
+        return Err(ConfigError::new(field, message));
+    }
+    Ok(())
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
+    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
+    let bytes = bytes.collect::<Option<Vec<u8>>>()?;
+    odd.is_empty().then_some(())?;
+    bytes.try_into().ok()
+}

@@ -1,0 +1,87 @@
+//! `vectors/canonicalize`: bodies as clients send them, and as a strict server gets them.
+#![expect(clippy::expect_used, reason = "a test that cannot read its input must fail")]
+
+use std::path::Path;
+
+use scim_core::dialect::{self, Dialect};
+use scim_core::protocol::limits::Limits;
+use scim_core::protocol::route::Endpoint;
+use scim_core::schema::Catalog;
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    proves: Vec<String>,
+    method: String,
+    endpoint: String,
+    dialect: Option<String>,
+    /// The body; a string is sent as it stands.
+    body: Value,
+    canonical: Option<Value>,
+    error: Option<(u16, Option<String>)>,
+}
+
+#[test]
+fn bodies_become_canonical() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/canonicalize/bodies.json");
+    let text = std::fs::read_to_string(file).expect("the vectors can be read");
+    let file: File = serde_json::from_str(&text).expect("the vectors have the right form");
+    let (catalog, limits) = (Catalog::default(), Limits::default());
+    let mut wrong = Vec::new();
+    for case in &file.cases {
+        assert!(!case.proves.is_empty(), "{} proves nothing", case.name);
+        let endpoint = match case.method.as_str() {
+            "POST" => Endpoint::Collection(case.endpoint.clone()),
+            _ => Endpoint::Item { endpoint: case.endpoint.clone(), id: "7".into() },
+        };
+        let body = match &case.body {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let named =
+            case.dialect.as_deref().map(|name| Dialect::from_name(name).expect("a dialect"));
+        let made = dialect::canonicalize_body(
+            &catalog,
+            &case.method,
+            &endpoint,
+            named,
+            body.as_bytes(),
+            &limits,
+        );
+        let is_right = match (&made, &case.canonical, &case.error) {
+            (Ok(bytes), Some(wanted), None) => {
+                // What is canonical already stays what it is.
+                let again = dialect::canonicalize_body(
+                    &catalog,
+                    &case.method,
+                    &endpoint,
+                    named,
+                    bytes,
+                    &limits,
+                );
+                serde_json::from_slice::<Value>(bytes).ok().as_ref() == Some(wanted)
+                    && again.as_ref() == Ok(bytes)
+            }
+            (Err(error), None, Some((status, kind))) => {
+                error.status() == *status
+                    && error.scim_type().map(|kind| kind.as_str()) == kind.as_deref()
+            }
+            _ => false,
+        };
+        if !is_right {
+            let made = made.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            wrong.push(format!("{}: {made:?}", case.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(file.cases.len() >= 30);
+}

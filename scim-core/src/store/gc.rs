@@ -1,0 +1,157 @@
+//! Deleting what no snapshot can need any more.
+//!
+//! Each commit writes the list of what it retired as an entry of its own. Now and then a writer
+//! reads the lists of commits that are old enough, deletes what stands there, and has its own
+//! commit say how far it came. Deleting comes first and may be done twice; a crash between leaves
+//! nothing behind.
+
+use alloc::vec::Vec;
+
+use super::address::{EntryId, RETIRED_SEQUENCE};
+use super::kv::Kv;
+use super::root::{Root, page_id, writes_page};
+use super::wire::{Reader, put_varint};
+use super::{Snapshot, Store, StoreError};
+use crate::port::{Clock, Random};
+
+/// A commit's retired nodes stay for at least this many later commits …
+const KEEP_COMMITS: u64 = 256;
+/// … and at least this many milliseconds.
+const KEEP_MS: u64 = 60_000;
+/// One of so many writers collects. It is drawn, since an instance may serve one request only.
+const ODDS: u64 = 16;
+/// Fewer commits than this are not worth the calls.
+const MIN_COMMITS: u64 = 16;
+/// Most commits of one collection, so that no request waits for long.
+const MAX_COMMITS: u64 = 64;
+/// A collection ends after the commit that brings it above so many entries.
+const MAX_ENTRIES: usize = 4096;
+/// Ids in one part of a retire list; each takes at most 23 bytes.
+const PART_IDS: usize = 8192;
+
+/// The entries of a commit's retire list. The first has a name that follows from the commit's;
+/// each names the one after it. `next` is the commit's first free name.
+pub(super) fn encode_retired(
+    time_ms: u64,
+    ids: &[EntryId],
+    next: EntryId,
+) -> Result<Vec<(EntryId, Vec<u8>)>, StoreError> {
+    let mut parts: Vec<&[EntryId]> = ids.chunks(PART_IDS).collect();
+    if parts.is_empty() {
+        parts.push(&[]);
+    }
+    let mut encoded = Vec::with_capacity(parts.len());
+    let mut name = EntryId { sequence: RETIRED_SEQUENCE, ..next };
+    let mut follower = next;
+    let last = parts.len() - 1;
+    for (position, part) in parts.into_iter().enumerate() {
+        let mut bytes = Vec::new();
+        put_varint(&mut bytes, time_ms);
+        put_varint(&mut bytes, part.len() as u64);
+        for id in part {
+            id.encode(&mut bytes);
+        }
+        bytes.push(u8::from(position < last));
+        if position < last {
+            follower.encode(&mut bytes);
+        }
+        encoded.push((name, bytes));
+        name = follower;
+        follower.sequence = follower
+            .sequence
+            .checked_add(1)
+            .ok_or(StoreError::Unavailable("a change is too large"))?;
+    }
+    Ok(encoded)
+}
+
+/// One part of a retire list.
+struct Retired {
+    time_ms: u64,
+    ids: Vec<EntryId>,
+    next: Option<EntryId>,
+}
+
+fn decode_retired(bytes: &[u8]) -> Result<Retired, StoreError> {
+    let mut reader = Reader::new(bytes);
+    let time_ms = reader.varint()?;
+    let mut ids = Vec::new();
+    for _ in 0..reader.number::<u32>()? {
+        ids.push(EntryId::decode(&mut reader)?);
+    }
+    let next = if reader.byte()? == 0 { None } else { Some(EntryId::decode(&mut reader)?) };
+    reader.end()?;
+    Ok(Retired { time_ms, ids, next })
+}
+
+/// What a collection deletes: what was retired, and then the lists that say so.
+#[derive(Default)]
+struct Due {
+    retired: Vec<EntryId>,
+    lists: Vec<EntryId>,
+}
+
+impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
+    /// Collects if it is this writer's turn. Returns the number of the last commit whose retired
+    /// nodes are gone, for the root to say so.
+    pub(super) async fn collect_sometimes(&self, base: &Snapshot<'_, K, C, R>) -> Option<u64> {
+        let root = &base.published.as_ref()?.root;
+        let due = root.number.saturating_sub(KEEP_COMMITS);
+        if due < root.collected.saturating_add(MIN_COMMITS) || !self.draw().is_multiple_of(ODDS) {
+            return None;
+        }
+        self.collect(root, due.min(root.collected + MAX_COMMITS)).await
+    }
+
+    /// Deletes what the commits up to number `last` retired, as far as it is old enough.
+    async fn collect(&self, root: &Root, last: u64) -> Option<u64> {
+        // The older of two clocks: one that is ahead must not shorten the time.
+        let now_ms = self.clock.now_ms().min(root.time_ms);
+        let mut due = Due::default();
+        let mut done = root.collected;
+        while done < last && due.retired.len() < MAX_ENTRIES {
+            // A failure ends the collection where it is; the next one starts there.
+            match self.gather(root, done + 1, now_ms, &mut due).await {
+                Ok(true) => done += 1,
+                Ok(false) | Err(_) => break,
+            }
+        }
+        let deleted = self.delete(&due.retired).await && self.delete(&due.lists).await;
+        (deleted && done > root.collected).then_some(done)
+    }
+
+    /// Adds to `due` what commit `number` retired; says whether it was old enough.
+    async fn gather(
+        &self,
+        root: &Root,
+        number: u64,
+        now_ms: u64,
+        due: &mut Due,
+    ) -> Result<bool, StoreError> {
+        // A commit that no page knows any more has been collected, or is left to a sweep.
+        let Some(commit) = self.commit_id(root, number).await? else { return Ok(true) };
+        let first = EntryId { base: number - 1, commit, sequence: RETIRED_SEQUENCE };
+        let mut next = Some(first);
+        let mut found = Due::default();
+        while let Some(name) = next {
+            let part = match self.entry(name).await {
+                Ok(part) => decode_retired(&part)?,
+                // Somebody else has collected this one, or is doing so.
+                Err(StoreError::Moved) => break,
+                Err(error) => return Err(error),
+            };
+            if part.time_ms.saturating_add(KEEP_MS) > now_ms {
+                return Ok(false);
+            }
+            found.retired.extend(part.ids);
+            found.lists.push(name);
+            next = part.next;
+        }
+        due.retired.append(&mut found.retired);
+        due.lists.append(&mut found.lists);
+        if writes_page(number) {
+            due.lists.push(page_id(number, commit));
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,199 @@
+//! The keys inside a tenant's tree: which entry says what, and in which order (`design` §4).
+//!
+//! A key is a tag and its parts. Text parts are escaped and ended so that no part can run into the
+//! next and order is that of the text; identifiers are 16 bytes.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sha2::{Digest, Sha256};
+
+use super::prefix_end;
+
+/// The identifier of a resource: 16 bytes, outside written as a UUID (RFC 9562 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId(pub [u8; 16]);
+
+const HYPHENS_BEFORE: [usize; 4] = [4, 6, 8, 10];
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+impl ResourceId {
+    /// A new identifier: version 7 of RFC 9562 §5.7, so that later ones sort behind.
+    #[must_use]
+    pub fn new(now_ms: u64, random: [u8; 10]) -> Self {
+        let [_, _, t0, t1, t2, t3, t4, t5] = now_ms.to_be_bytes();
+        let [r0, r1, r2, r3, r4, r5, r6, r7, r8, r9] = random;
+        let (version, variant) = (0x70 | (r0 & 0x0f), 0x80 | (r2 & 0x3f));
+        Self([t0, t1, t2, t3, t4, t5, version, r1, variant, r3, r4, r5, r6, r7, r8, r9])
+    }
+
+    /// Reads the text of [`Self::to_text`]; any other text is no identifier of ours.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits: Vec<u8> = text.bytes().filter(|b| *b != b'-').collect();
+        let (pairs, []) = digits.as_chunks::<2>() else { return None };
+        let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+        let bytes = pairs.iter().map(|[high, low]| Some((digit(*high)? << 4) | digit(*low)?));
+        let id = Self(bytes.collect::<Option<Vec<u8>>>()?.try_into().ok()?);
+        (id.to_text() == text).then_some(id)
+    }
+
+    /// The UUID in lower case, as clients see it.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let mut text = String::with_capacity(36);
+        for (at, byte) in self.0.iter().enumerate() {
+            if HYPHENS_BEFORE.contains(&at) {
+                text.push('-');
+            }
+            for nibble in [byte >> 4, byte & 0x0f] {
+                text.push(HEX.get(usize::from(nibble)).map_or('0', |b| char::from(*b)));
+            }
+        }
+        text
+    }
+
+    fn from_end(key: &[u8]) -> Option<Self> {
+        key.last_chunk::<16>().copied().map(Self)
+    }
+}
+
+/// The identifier that ends a key of [`resource`], [`index`], [`member`] or [`group`].
+#[must_use]
+pub fn id_at_end(key: &[u8]) -> Option<ResourceId> {
+    ResourceId::from_end(key)
+}
+
+/// A range of keys: from, and up to but not including.
+pub type KeyRange = (Vec<u8>, Vec<u8>);
+
+fn all_below(prefix: Vec<u8>) -> KeyRange {
+    let end = prefix_end(&prefix);
+    (prefix, end)
+}
+
+const RESOURCE: u8 = b'R';
+const UNIQUE: u8 = b'U';
+const INDEX: u8 = b'I';
+const MODIFIED: u8 = b'T';
+const MEMBER: u8 = b'm';
+const GROUP: u8 = b'g';
+
+/// Text part: zero bytes escaped, ended by two zeros, so that a prefix sorts before what extends it.
+fn text(key: &mut Vec<u8>, part: &[u8]) {
+    for byte in part {
+        key.push(*byte);
+        if *byte == 0 {
+            key.push(0xff);
+        }
+    }
+    key.extend_from_slice(&[0, 0]);
+}
+
+/// Longer values are cut to this many bytes and a hash: exact matches still work.
+pub const VALUE_BYTES: usize = 160;
+
+fn value_part(key: &mut Vec<u8>, value: &str) {
+    match value.as_bytes().get(..VALUE_BYTES) {
+        Some(head) if value.len() > VALUE_BYTES => {
+            let mut cut = head.to_vec();
+            cut.extend_from_slice(&Sha256::digest(value.as_bytes()));
+            text(key, &cut);
+        }
+        _ => text(key, value.as_bytes()),
+    }
+}
+
+fn tagged(tag: u8, resource_type: &str) -> Vec<u8> {
+    let mut key = Vec::with_capacity(64);
+    key.push(tag);
+    text(&mut key, resource_type.as_bytes());
+    key
+}
+
+/// `resource/{type}/{id}` → the resource's body.
+#[must_use]
+pub fn resource(resource_type: &str, id: ResourceId) -> Vec<u8> {
+    let mut key = tagged(RESOURCE, resource_type);
+    key.extend_from_slice(&id.0);
+    key
+}
+
+/// All resources of a type, oldest first.
+#[must_use]
+pub fn resources(resource_type: &str) -> KeyRange {
+    all_below(tagged(RESOURCE, resource_type))
+}
+
+/// `unique/{type}/{attribute}/{value}` → the id of the one resource that has it.
+#[must_use]
+pub fn unique(resource_type: &str, attribute: &str, value: &str) -> Vec<u8> {
+    let mut key = tagged(UNIQUE, resource_type);
+    text(&mut key, attribute.as_bytes());
+    value_part(&mut key, value);
+    key
+}
+
+fn index_prefix(resource_type: &str, attribute: &str, value: &str) -> Vec<u8> {
+    let mut key = tagged(INDEX, resource_type);
+    text(&mut key, attribute.as_bytes());
+    value_part(&mut key, value);
+    key
+}
+
+/// `index/{type}/{attribute}/{value}/{id}`.
+#[must_use]
+pub fn index(resource_type: &str, attribute: &str, value: &str, id: ResourceId) -> Vec<u8> {
+    let mut key = index_prefix(resource_type, attribute, value);
+    key.extend_from_slice(&id.0);
+    key
+}
+
+/// All resources that have a value.
+#[must_use]
+pub fn indexed(resource_type: &str, attribute: &str, value: &str) -> KeyRange {
+    all_below(index_prefix(resource_type, attribute, value))
+}
+
+/// `modified/{type}/{time}/{id}`.
+#[must_use]
+pub fn modified(resource_type: &str, time_ms: u64, id: ResourceId) -> Vec<u8> {
+    let mut key = tagged(MODIFIED, resource_type);
+    key.extend_from_slice(&time_ms.to_be_bytes());
+    key.extend_from_slice(&id.0);
+    key
+}
+
+fn pair(tag: u8, first: ResourceId, second: Option<ResourceId>) -> Vec<u8> {
+    let mut key = Vec::with_capacity(33);
+    key.push(tag);
+    key.extend_from_slice(&first.0);
+    if let Some(second) = second {
+        key.extend_from_slice(&second.0);
+    }
+    key
+}
+
+/// `member/{group}/{member}` → the member's resource type.
+#[must_use]
+pub fn member(group: ResourceId, member: ResourceId) -> Vec<u8> {
+    pair(MEMBER, group, Some(member))
+}
+
+/// All members of a group.
+#[must_use]
+pub fn members(group: ResourceId) -> KeyRange {
+    all_below(pair(MEMBER, group, None))
+}
+
+/// `groups/{member}/{group}`: the mirror of [`member`].
+#[must_use]
+pub fn group(member: ResourceId, group: ResourceId) -> Vec<u8> {
+    pair(GROUP, member, Some(group))
+}
+
+/// All groups of a member.
+#[must_use]
+pub fn groups(member: ResourceId) -> KeyRange {
+    all_below(pair(GROUP, member, None))
+}

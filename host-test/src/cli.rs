@@ -1,0 +1,42 @@
+//! The command line.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{gateway, replay, up};
+
+/// SCIM 2.0 at the edge: a service, and a gateway filter.
+#[derive(Parser)]
+#[command(name = "scim-edge", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the SCIM service on SQLite.
+    Up(up::Args),
+    /// Runs the gateway filter in Envoy, in front of an application.
+    Gateway(gateway::Args),
+    /// Sends what identity providers really send, and checks the answers.
+    Replay(replay::Args),
+}
+
+/// Runs the command that the program was called with; errors go to stderr.
+pub(crate) fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Up(args) => up::run(&args).map(|()| true),
+        Command::Gateway(args) => gateway::run(args).map(|()| true),
+        Command::Replay(args) => replay::run(&args),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

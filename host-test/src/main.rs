@@ -1,0 +1,16 @@
+//! `scim-edge`: the wasm builds of this repository on one machine.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod component;
+mod gateway;
+mod plugins;
+mod replay;
+mod storage;
+mod up;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -1,0 +1,162 @@
+//! What becomes of a request's head: route, client, and the headers that go on.
+
+use scim_core::auth::header;
+use scim_core::dialect::Dialect;
+use scim_core::protocol::Error;
+use scim_core::protocol::route::{self, Endpoint, Route};
+
+use crate::answer::{self, Audit, MEDIA_TYPE};
+use crate::host::{self, Header};
+use crate::root::Shared;
+
+/// What is to be done with the request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// There is none.
+    None,
+    /// It is read and written anew.
+    Canonicalize,
+    /// The method gives it no meaning (RFC 9110 §9.3): it is left out.
+    Drop,
+}
+
+/// A request that may pass once its body is right.
+pub(crate) struct Admitted {
+    pub(crate) method: &'static str,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) dialect: Option<Dialect>,
+    pub(crate) body: Body,
+}
+
+/// What becomes of a request.
+pub(crate) enum Verdict {
+    Admit(Admitted),
+    /// It asks whether the gateway runs.
+    Alive,
+}
+
+/// Judges the head of a request, and prepares it for the upstream if it may pass. `audit` is filled
+/// as far as the request was understood.
+///
+/// # Errors
+/// The refusal. The head is unchanged then.
+pub(crate) fn judge(
+    shared: &Shared,
+    headers: &[Header],
+    ends: bool,
+    audit: &mut Audit,
+) -> Result<Verdict, Error> {
+    let values = |name: &str| {
+        let values = headers.iter().filter(|(known, _)| known == name);
+        values.map(|(_, value)| value.as_slice()).collect::<Vec<_>>()
+    };
+    let first = |name: &str| values(name).into_iter().next().unwrap_or_default();
+    audit.request_id = answer::request_id(first("x-request-id"));
+    let method = method(first(":method"));
+    audit.method = method;
+
+    let config = &shared.config;
+    let target = core::str::from_utf8(first(":path"))
+        .map_err(|_| Error::bad_request("the request target is not UTF-8"))?;
+    let types = shared.catalog.types().iter();
+    let endpoints: Vec<&str> = types.map(|known| &*known.endpoint).collect();
+    let route = route::parse(target, &config.bases, &endpoints, &config.limits)?;
+    route.endpoint.name().clone_into(&mut audit.endpoint);
+    if route.endpoint == Endpoint::Alive {
+        route::check_method(method, &route.endpoint)?;
+        return Ok(Verdict::Alive);
+    }
+    if route.tenant.is_some() {
+        return Err(Error::not_found("nothing is served on this path"));
+    }
+
+    let now_s = host::now_s().ok_or_else(|| Error::unavailable("there is no time", 1))?;
+    let client = config.clients.authenticate(&values("authorization"), now_s)?;
+    client.name.clone_into(&mut audit.client);
+    let of_headers = || {
+        Dialect::of_headers(headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())))
+    };
+    let dialect = client.dialect.or_else(of_headers);
+    audit.dialect = dialect.map_or("", Dialect::name);
+
+    route::check_method(method, &route.endpoint)?;
+    if matches!(route.endpoint, Endpoint::Root | Endpoint::Search(_)) {
+        return Err(Error::not_implemented("queries of the base and by POST are not supported"));
+    }
+    let body = body(method, ends, config.limits.body_bytes, &values)?;
+    forward(shared, headers, &route, &client.name, body);
+    Ok(Verdict::Admit(Admitted { method, endpoint: route.endpoint, dialect, body }))
+}
+
+/// The method as a word of ours: an unknown one is no text for a log.
+fn method(sent: &[u8]) -> &'static str {
+    const KNOWN: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+    KNOWN.into_iter().find(|known| known.as_bytes() == sent).unwrap_or("unknown")
+}
+
+fn body<'a>(
+    method: &str,
+    ends: bool,
+    limit: usize,
+    values: &dyn Fn(&str) -> Vec<&'a [u8]>,
+) -> Result<Body, Error> {
+    if !matches!(method, "POST" | "PUT" | "PATCH") {
+        return Ok(if ends { Body::None } else { Body::Drop });
+    }
+    if ends {
+        return Err(Error::invalid_syntax("the request has no body"));
+    }
+    let encodings = values("content-encoding");
+    if encodings.iter().any(|value| !value.eq_ignore_ascii_case(b"identity")) {
+        return Err(Error::unsupported_media_type("the body must have no content coding"));
+    }
+    match values("content-type").as_slice() {
+        [] => {}
+        [value] if header::is_scim_media_type(value) => {}
+        _ => {
+            let detail = "the body must be application/scim+json or application/json in UTF-8";
+            return Err(Error::unsupported_media_type(detail));
+        }
+    }
+    let length = values("content-length").into_iter().next();
+    let length = length.and_then(|text| core::str::from_utf8(text).ok()?.parse::<u64>().ok());
+    if length.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > limit)) {
+        return Err(too_large(limit));
+    }
+    Ok(Body::Canonicalize)
+}
+
+/// The refusal of a body over the limit.
+pub(crate) fn too_large(limit: usize) -> Error {
+    Error::payload_too_large(format!("the body must not exceed {limit} bytes"))
+}
+
+/// Makes the head one that the gateway answers for: nothing in it that only a gateway may say,
+/// and a path that was built here.
+fn forward(shared: &Shared, headers: &[Header], route: &Route, client: &str, body: Body) {
+    let config = &shared.config;
+    let original_host = headers.iter().find(|(name, _)| name == ":authority");
+    for (name, _) in headers.iter().filter(|(name, _)| !name.starts_with(':')) {
+        if header::is_spoofable(name, &config.identity_header) {
+            host::remove_request_header(name);
+        }
+    }
+    // What the upstream sends is read here; compressed, it could not be.
+    host::remove_request_header("accept-encoding");
+    host::remove_request_header("content-encoding");
+    host::set_request_header(":path", route.to_target(&config.upstream_base).as_bytes());
+    host::set_request_header("accept", MEDIA_TYPE.as_bytes());
+    if body == Body::Canonicalize {
+        host::set_request_header("content-type", MEDIA_TYPE.as_bytes());
+    } else {
+        // Some upstreams refuse a media type even where there is no body.
+        host::remove_request_header("content-type");
+    }
+    host::set_request_header(&config.identity_header, client.as_bytes());
+    if let Some(authorization) = &config.upstream_authorization {
+        host::set_request_header("authorization", authorization.as_bytes());
+    }
+    if let Some((_, authority)) = original_host {
+        host::set_request_header("x-forwarded-host", authority);
+    }
+}

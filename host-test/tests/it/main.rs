@@ -1,0 +1,21 @@
+//! The program as its users run it: a child process, over HTTP.
+#![expect(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test program: nothing of it is for others, and it fails by panicking"
+)]
+
+mod client;
+mod crash;
+mod envoy;
+mod harness;
+mod patch_vectors;
+mod races;
+mod refusals;
+mod service_vectors;
+mod start;
+mod traces;
+mod world;

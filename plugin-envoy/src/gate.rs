@@ -39,7 +39,7 @@ pub(crate) enum Verdict {
 /// as far as the request was understood.
 ///
 /// # Errors
-/// The refusal. The head is unchanged then.
+/// The refusal.
 pub(crate) fn judge(
     shared: &Shared,
     headers: &[Header],
@@ -84,7 +84,7 @@ pub(crate) fn judge(
         return Err(Error::not_implemented("queries of the base and by POST are not supported"));
     }
     let body = body(method, ends, config.limits.body_bytes, &values)?;
-    forward(shared, headers, &route, &client.name, body);
+    forward(shared, headers, &route, &client.name, body)?;
     Ok(Verdict::Admit(Admitted { method, endpoint: route.endpoint, dialect, body }))
 }
 
@@ -133,30 +133,39 @@ pub(crate) fn too_large(limit: usize) -> Error {
 
 /// Makes the head one that the gateway answers for: nothing in it that only a gateway may say,
 /// and a path that was built here.
-fn forward(shared: &Shared, headers: &[Header], route: &Route, client: &str, body: Body) {
+fn forward(
+    shared: &Shared,
+    headers: &[Header],
+    route: &Route,
+    client: &str,
+    body: Body,
+) -> Result<(), Error> {
+    let mut done = true;
     let config = &shared.config;
     let original_host = headers.iter().find(|(name, _)| name == ":authority");
     for (name, _) in headers.iter().filter(|(name, _)| !name.starts_with(':')) {
         if header::is_spoofable(name, &config.identity_header) {
-            host::remove_request_header(name);
+            done &= host::remove_request_header(name);
         }
     }
     // What the upstream sends is read here; compressed, it could not be.
-    host::remove_request_header("accept-encoding");
-    host::remove_request_header("content-encoding");
-    host::set_request_header(":path", route.to_target(&config.upstream_base).as_bytes());
-    host::set_request_header("accept", MEDIA_TYPE.as_bytes());
+    done &= host::remove_request_header("accept-encoding");
+    done &= host::remove_request_header("content-encoding");
+    done &= host::set_request_header(":path", route.to_target(&config.upstream_base).as_bytes());
+    done &= host::set_request_header("accept", MEDIA_TYPE.as_bytes());
     if body == Body::Canonicalize {
-        host::set_request_header("content-type", MEDIA_TYPE.as_bytes());
+        done &= host::set_request_header("content-type", MEDIA_TYPE.as_bytes());
     } else {
         // Some upstreams refuse a media type even where there is no body.
-        host::remove_request_header("content-type");
+        done &= host::remove_request_header("content-type");
     }
-    host::set_request_header(&config.identity_header, client.as_bytes());
+    done &= host::set_request_header(&config.identity_header, client.as_bytes());
     if let Some(authorization) = &config.upstream_authorization {
-        host::set_request_header("authorization", authorization.as_bytes());
+        done &= host::set_request_header("authorization", authorization.as_bytes());
     }
     if let Some((_, authority)) = original_host {
-        host::set_request_header("x-forwarded-host", authority);
+        done &= host::set_request_header("x-forwarded-host", authority);
     }
+    // A head that is half made must not go on.
+    if done { Ok(()) } else { Err(Error::internal("the request cannot be prepared")) }
 }

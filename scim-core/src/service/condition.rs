@@ -52,10 +52,17 @@ impl Condition {
     /// # Errors
     /// 412.
     pub(super) fn check(&self, version: u64) -> Result<(), Error> {
-        let wrong = self.if_match.as_ref().is_some_and(|tags| !tags.name(version))
-            || self.if_none_match.as_ref().is_some_and(|tags| tags.name(version));
-        if wrong {
-            return Err(Error::precondition_failed("the resource has another version"));
+        self.check_match(version)?;
+        if self.has(version) { Err(wrong_version()) } else { Ok(()) }
+    }
+
+    /// Refuses to show a version that the client does not mean.
+    ///
+    /// # Errors
+    /// 412.
+    pub(super) fn check_match(&self, version: u64) -> Result<(), Error> {
+        if self.if_match.as_ref().is_some_and(|tags| !tags.name(version)) {
+            return Err(wrong_version());
         }
         Ok(())
     }
@@ -64,4 +71,8 @@ impl Condition {
     pub(super) fn has(&self, version: u64) -> bool {
         self.if_none_match.as_ref().is_some_and(|tags| tags.name(version))
     }
+}
+
+fn wrong_version() -> Error {
+    Error::precondition_failed("the resource has another version")
 }

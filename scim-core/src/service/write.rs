@@ -7,50 +7,85 @@ use serde_json::Value;
 
 use super::condition::Condition;
 use super::memberships::{Group, MEMBERS};
+use super::password::{Keeping, Settled};
 use super::view::View;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, modernize};
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::Error;
 use crate::protocol::json::Object;
 use crate::protocol::limits::Limits;
 use crate::protocol::patch as message;
 use crate::resource::patch::{self, Change};
-use crate::resource::{Reading, read};
+use crate::resource::{Reading, mutability, read};
 use crate::store::keys::ResourceId;
 use crate::store::record::Record;
-use crate::store::{Store, Transaction, directory, members};
+use crate::store::{Read, Transaction, directory, members};
 
 /// Attributes that a PUT leaves as they are when it does not name them: to sign a user in or out,
 /// or to take the password away, needs to be said (Bitwarden and Okta leave them out).
 const KEPT_BY_PUT: [&str; 2] = ["active", "password"];
 
-/// A write by one client on resources of one type.
-pub(super) struct Write<'a, K, C, R> {
-    pub(super) store: &'a Store<K, C, R>,
+/// Writes by one client on resources of one type.
+///
+/// The bodies are read before a transaction begins; what changes the tree works inside one that
+/// the caller runs, so that a request of its own and an operation of a Bulk obey the same rules.
+pub(super) struct Write<'a> {
     pub(super) view: View<'a>,
     pub(super) reading: Reading<'a>,
     pub(super) limits: &'a Limits,
+    pub(super) keeping: Keeping<'a>,
 }
 
 /// What a client asks a resource to be.
-struct Wanted {
+pub(super) struct Wanted {
     attributes: Object,
     /// The member list, for a type that has one.
     members: Option<Vec<Value>>,
+    password: Settled,
 }
 
-impl<K: Kv, C: Clock, R: Random> Write<'_, K, C, R> {
-    fn read(&self, body: &Object) -> Result<Wanted, Error> {
+/// What a client asks to change in a resource.
+pub(super) struct Modification {
+    of_attributes: Vec<Change>,
+    of_members: Vec<Change>,
+    password: Settled,
+    /// The dialect that the message was read in.
+    pub(super) dialect: Dialect,
+}
+
+/// A fresh identifier.
+pub(super) fn new_id(now_ms: u64, random: &impl Random) -> ResourceId {
+    let mut bytes = [0; 10];
+    random.fill(&mut bytes);
+    ResourceId::new(now_ms, bytes)
+}
+
+impl Write<'_> {
+    /// Reads a whole resource, as POST and PUT carry it.
+    pub(super) fn wanted(&self, body: &Object) -> Result<Wanted, Error> {
+        let body = &*modernize(body, &self.view.resource_type.schema.id);
         check_schemas(body, &self.view)?;
         let mut attributes = self.reading.resource(body)?;
-        // No password is kept until there is something that checks it.
-        attributes.remove("password");
-        read::check_required(self.view.resource_type, &attributes)?;
-        let members = match attributes.remove(MEMBERS) {
-            Some(Value::Array(items)) if self.has_members() => Some(items),
-            _ => self.has_members().then(Vec::new),
+        let members = match self.has_members().then(|| attributes.remove(MEMBERS)) {
+            None => None,
+            Some(Some(Value::Array(items))) => Some(items),
+            Some(_) => Some(Vec::new()),
         };
-        Ok(Wanted { attributes, members })
+        Ok(Wanted { attributes, members, password: Settled::default() })
+    }
+
+    /// Reads a PATCH message; `dialect` is the client's, as far as it is known.
+    pub(super) fn modification(
+        &self,
+        body: &Object,
+        dialect: Option<Dialect>,
+    ) -> Result<Modification, Error> {
+        let operations = message::parse(body, self.limits)?;
+        let dialect = dialect.or_else(|| Dialect::of_patch(&operations)).unwrap_or(Dialect::Rfc);
+        let changes = patch::resolve(&operations, &self.reading, dialect.leniency())?;
+        let is_members = |c: &Change| self.has_members() && c.attribute.as_deref() == Some(MEMBERS);
+        let (of_members, of_attributes) = changes.into_iter().partition(is_members);
+        Ok(Modification { of_attributes, of_members, password: Settled::default(), dialect })
     }
 
     fn has_members(&self) -> bool {
@@ -58,116 +93,127 @@ impl<K: Kv, C: Clock, R: Random> Write<'_, K, C, R> {
     }
 
     /// Creates a resource.
-    pub(super) async fn create(&self, body: &Object) -> Result<Record, Error> {
-        let wanted = self.read(body)?;
-        self.store
-            .transact(async |tx| {
-                let mut random = [0; 10];
-                self.store.random().fill(&mut random);
-                let now = tx.now_ms();
-                let mut record = Record {
-                    id: ResourceId::new(now, random),
-                    created_ms: now,
-                    modified_ms: now,
-                    version: tx.commit_number(),
-                    external_ids: BTreeMap::new(),
-                    attributes: Object::new(),
-                };
-                record.set_seen_from(self.view.domain, wanted.attributes.clone());
-                directory::put(tx, self.view.resource_type, None, &record).await?;
-                if let Some(members) = &wanted.members {
-                    Group { tx, view: &self.view, id: record.id }.add(members).await?;
-                }
-                Ok(record)
-            })
-            .await
+    pub(super) async fn create<K: Kv, C: Clock, R: Random>(
+        &self,
+        tx: &mut Transaction<'_, K, C, R>,
+        id: ResourceId,
+        wanted: &Wanted,
+    ) -> Result<Record, Error> {
+        let record = self.create_alone(tx, id, wanted).await?;
+        self.add_members(tx, id, wanted).await?;
+        Ok(record)
+    }
+
+    /// Creates a resource, but for its members: these may be yet to come.
+    pub(super) async fn create_alone<K: Kv, C: Clock, R: Random>(
+        &self,
+        tx: &mut Transaction<'_, K, C, R>,
+        id: ResourceId,
+        wanted: &Wanted,
+    ) -> Result<Record, Error> {
+        read::check_required(self.view.resource_type, &wanted.attributes)?;
+        let now = tx.now_ms();
+        let mut record = Record {
+            id,
+            created_ms: now,
+            modified_ms: now,
+            version: tx.commit_number(),
+            external_ids: BTreeMap::new(),
+            attributes: Object::new(),
+        };
+        let mut attributes = wanted.attributes.clone();
+        self.keeping.settle(&wanted.password, None, &mut attributes)?;
+        record.set_seen_from(self.view.domain, attributes);
+        directory::put(tx, self.view.resource_type, None, &record).await?;
+        Ok(record)
+    }
+
+    /// Adds the members of a resource that [`Self::create_alone`] made.
+    pub(super) async fn add_members<K: Kv, C: Clock, R: Random>(
+        &self,
+        tx: &mut Transaction<'_, K, C, R>,
+        id: ResourceId,
+        wanted: &Wanted,
+    ) -> Result<(), Error> {
+        if let Some(members) = &wanted.members {
+            Group { tx, view: &self.view, id }.add(members).await?;
+        }
+        Ok(())
     }
 
     /// Puts a resource in place of the one that is there.
-    pub(super) async fn replace(
+    pub(super) async fn replace<K: Kv, C: Clock, R: Random>(
         &self,
+        tx: &mut Transaction<'_, K, C, R>,
         id: ResourceId,
-        body: &Object,
+        wanted: &Wanted,
         condition: &Condition,
     ) -> Result<Record, Error> {
-        let wanted = self.read(body)?;
-        self.store
-            .transact(async |tx| {
-                let old = self.load(tx, id, condition).await?;
-                let mut new = old.clone();
-                let mut attributes = wanted.attributes.clone();
-                for name in KEPT_BY_PUT {
-                    if let (false, Some(value)) =
-                        (attributes.contains_key(name), old.attributes.get(name))
-                    {
-                        attributes.insert(name.into(), value.clone());
-                    }
-                }
-                new.set_seen_from(self.view.domain, attributes);
-                let mut changed = false;
-                if let Some(members) = &wanted.members {
-                    changed = Group { tx, view: &self.view, id }.replace(members).await?;
-                }
-                self.store_if_changed(tx, &old, new, changed).await
-            })
-            .await
+        let old = self.load(tx, id, condition).await?;
+        let mut new = old.clone();
+        let mut attributes = wanted.attributes.clone();
+        for name in KEPT_BY_PUT {
+            if let (false, Some(value)) = (attributes.contains_key(name), old.attributes.get(name))
+            {
+                attributes.insert(name.into(), value.clone());
+            }
+        }
+        mutability::keep(self.view.resource_type, &old.attributes, &mut attributes);
+        mutability::check(self.view.resource_type, &old.attributes, &attributes)?;
+        read::check_required(self.view.resource_type, &attributes)?;
+        self.keeping.settle(&wanted.password, Some(&old.attributes), &mut attributes)?;
+        new.set_seen_from(self.view.domain, attributes);
+        let mut changed = false;
+        if let Some(members) = &wanted.members {
+            changed = Group { tx, view: &self.view, id }.replace(members).await?;
+        }
+        self.store_if_changed(tx, &old, new, changed).await
     }
 
-    /// Carries a PATCH message out; the record and the dialect that it was read in.
-    pub(super) async fn modify(
+    /// Carries a PATCH message out.
+    pub(super) async fn modify<K: Kv, C: Clock, R: Random>(
         &self,
+        tx: &mut Transaction<'_, K, C, R>,
         id: ResourceId,
-        body: &Object,
+        modification: &Modification,
         condition: &Condition,
-        dialect: Option<Dialect>,
-    ) -> Result<(Record, Dialect), Error> {
-        let operations = message::parse(body, self.limits)?;
-        let dialect = dialect.or_else(|| Dialect::of_patch(&operations)).unwrap_or(Dialect::Rfc);
-        let changes = patch::resolve(&operations, &self.reading, dialect.leniency())?;
-        let is_members = |c: &Change| self.has_members() && c.attribute.as_deref() == Some(MEMBERS);
-        let (of_members, of_attributes): (Vec<Change>, Vec<Change>) =
-            changes.into_iter().partition(is_members);
-        let record = self
-            .store
-            .transact(async |tx| {
-                let old = self.load(tx, id, condition).await?;
-                let mut attributes = old.seen_from(self.view.domain);
-                patch::apply(self.view.resource_type, &mut attributes, &of_attributes)?;
-                attributes.remove("password");
-                read::check_required(self.view.resource_type, &attributes)?;
-                let mut new = old.clone();
-                new.set_seen_from(self.view.domain, attributes);
-                let mut regrouped = false;
-                for change in &of_members {
-                    regrouped |= Group { tx, view: &self.view, id }.apply(change).await?;
-                }
-                self.store_if_changed(tx, &old, new, regrouped).await
-            })
-            .await?;
-        Ok((record, dialect))
+    ) -> Result<Record, Error> {
+        let old = self.load(tx, id, condition).await?;
+        let mut attributes = old.seen_from(self.view.domain);
+        patch::apply(self.view.resource_type, &mut attributes, &modification.of_attributes)?;
+        self.keeping.settle(&modification.password, Some(&old.attributes), &mut attributes)?;
+        read::check_required(self.view.resource_type, &attributes)?;
+        let mut new = old.clone();
+        new.set_seen_from(self.view.domain, attributes);
+        let mut regrouped = false;
+        for change in &modification.of_members {
+            regrouped |= Group { tx, view: &self.view, id }.apply(change).await?;
+        }
+        self.store_if_changed(tx, &old, new, regrouped).await
     }
 
     /// Removes a resource and its memberships, those of its members and those it has.
-    pub(super) async fn delete(&self, id: ResourceId, condition: &Condition) -> Result<(), Error> {
-        self.store
-            .transact(async |tx| {
-                let record = self.load(tx, id, condition).await?;
-                for member in members::of_group(tx, id).await? {
-                    members::remove(tx, id, member.id).await?;
-                }
-                for group in members::groups_of(tx, id).await? {
-                    members::remove(tx, group, id).await?;
-                    self.touch_group(tx, group).await?;
-                }
-                directory::remove(tx, self.view.resource_type, &record).await?;
-                Ok(())
-            })
-            .await
+    pub(super) async fn delete<K: Kv, C: Clock, R: Random>(
+        &self,
+        tx: &mut Transaction<'_, K, C, R>,
+        id: ResourceId,
+        condition: &Condition,
+    ) -> Result<(), Error> {
+        let record = self.load(tx, id, condition).await?;
+        for member in members::of_group(tx, id).await? {
+            members::remove(tx, id, member.id).await?;
+        }
+        for group in members::groups_of(tx, id).await? {
+            members::remove(tx, group, id).await?;
+            self.touch_group(tx, group).await?;
+        }
+        directory::remove(tx, self.view.resource_type, &record).await?;
+        Ok(())
     }
 
     async fn load(
         &self,
-        tx: &Transaction<'_, K, C, R>,
+        tx: &impl Read,
         id: ResourceId,
         condition: &Condition,
     ) -> Result<Record, Error> {
@@ -178,7 +224,7 @@ impl<K: Kv, C: Clock, R: Random> Write<'_, K, C, R> {
     }
 
     /// A request that changes nothing writes nothing: the version stays, and so does the tree.
-    async fn store_if_changed(
+    async fn store_if_changed<K: Kv, C: Clock, R: Random>(
         &self,
         tx: &mut Transaction<'_, K, C, R>,
         old: &Record,
@@ -195,7 +241,7 @@ impl<K: Kv, C: Clock, R: Random> Write<'_, K, C, R> {
     }
 
     /// A group that lost a member has a new version.
-    async fn touch_group(
+    async fn touch_group<K: Kv, C: Clock, R: Random>(
         &self,
         tx: &mut Transaction<'_, K, C, R>,
         id: ResourceId,

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde_json::Value;
@@ -10,12 +10,11 @@ use serde_json::Value;
 use super::keys::{self, KeyRange, ResourceId};
 use super::kv::Kv;
 use super::record::Record;
+use super::unique::{Unique, normalized, unique_attributes, values};
 use super::{BodyId, Read, StoreError, Transaction};
 use crate::port::{Clock, Random};
 use crate::protocol::Error;
-use crate::protocol::json::Object;
-use crate::resource::matching::fold_case;
-use crate::schema::{Attribute, ResourceType, Uniqueness};
+use crate::schema::{AttrType, Attribute, ResourceType};
 
 /// The attributes that have an index beside the unique ones: what identity providers ask for.
 const INDEXED: [(&str, Option<&str>); 2] = [("displayName", None), ("emails", Some("value"))];
@@ -172,26 +171,12 @@ fn entries(resource_type: &ResourceType, record: &Record) -> BTreeMap<Vec<u8>, E
     }
     for (attribute, sub) in indexed_attributes(resource_type) {
         for value in values(&record.attributes, attribute, sub) {
-            let leaf = sub.and_then(|sub| attribute.sub(sub)).unwrap_or(attribute);
-            let key = keys::index(name, &attribute.name, &normalized(leaf, value), record.id);
-            out.insert(key, Entry::Index);
+            out.insert(keys::index(name, &attribute.name, &value, record.id), Entry::Index);
         }
     }
-    for attribute in unique_attributes(&resource_type.schema.attributes) {
-        for value in values(&record.attributes, attribute, None) {
-            let key = keys::unique(name, &attribute.name, &normalized(attribute, value));
-            out.insert(key, Entry::Unique(attribute.name.to_string()));
-        }
-    }
-    for extension in &resource_type.extensions {
-        let urn = &extension.schema.id;
-        let Some(home) = record.attributes.get(&**urn).and_then(Value::as_object) else { continue };
-        for attribute in unique_attributes(&extension.schema.attributes) {
-            for value in values(home, attribute, None) {
-                let full = format!("{urn}:{}", attribute.name);
-                let key = keys::unique(name, &full, &normalized(attribute, value));
-                out.insert(key, Entry::Unique(full));
-            }
+    for unique in unique_attributes(resource_type) {
+        for value in unique.values(&record.attributes) {
+            out.insert(unique.key(resource_type, &value), Entry::Unique(unique.name()));
         }
     }
     out
@@ -199,34 +184,13 @@ fn entries(resource_type: &ResourceType, record: &Record) -> BTreeMap<Vec<u8>, E
 
 fn indexed_attributes(
     resource_type: &ResourceType,
-) -> impl Iterator<Item = (&Attribute, Option<&'static str>)> {
-    INDEXED.into_iter().filter_map(|(n, sub)| Some((resource_type.schema.attribute(n)?, sub)))
-}
-
-fn unique_attributes(attributes: &[Attribute]) -> impl Iterator<Item = &Attribute> {
-    attributes.iter().filter(|attribute| attribute.uniqueness != Uniqueness::None)
-}
-
-fn values<'a>(home: &'a Object, attribute: &Attribute, sub: Option<&str>) -> Vec<&'a str> {
-    let value = home.get(&*attribute.name);
-    let items = match value {
-        Some(Value::Array(items)) => items.as_slice(),
-        Some(one) => core::slice::from_ref(one),
-        None => &[],
-    };
-    let leaf = |item: &'a Value| match sub {
-        Some(sub) => item.get(sub)?.as_str(),
-        None => item.as_str(),
-    };
-    items.iter().filter_map(leaf).collect()
-}
-
-/// A value as an index compares it: letter case counts only where the schema says so.
-fn normalized(attribute: &Attribute, value: &str) -> String {
-    if attribute.case_exact {
-        return value.into();
-    }
-    fold_case(value)
+) -> impl Iterator<Item = (&Attribute, Option<&Attribute>)> {
+    INDEXED.into_iter().filter_map(|(name, sub)| {
+        let attribute = resource_type.schema.attribute(name)?;
+        let sub = sub.map(|sub| attribute.sub(sub).ok_or(())).transpose().ok()?;
+        // A custom type may use the name for something else.
+        (sub.unwrap_or(attribute).kind == AttrType::String).then_some((attribute, sub))
+    })
 }
 
 fn external_value(domain: &str, external_id: &str) -> String {
@@ -256,17 +220,19 @@ pub fn lookup(
         let value = external_value(domain, value);
         return Some(Lookup::Range(keys::indexed(name, EXTERNAL_ID, &value)));
     }
+    let text = Value::from(value);
     for (found, indexed_sub) in indexed_attributes(resource_type) {
         // A comparison with a complex attribute means its `value` (RFC 7643 §2.4).
-        let same_sub = sub == indexed_sub || (sub.is_none() && indexed_sub == Some("value"));
-        if found.name == *attribute && same_sub {
-            let leaf = indexed_sub.and_then(|sub| found.sub(sub)).unwrap_or(found);
-            return Some(Lookup::Range(keys::indexed(name, attribute, &normalized(leaf, value))));
+        let names_sub = sub == indexed_sub.map(|sub| &*sub.name);
+        let means_value = sub.is_none() && indexed_sub.is_some_and(|sub| sub.name == "value");
+        if found.name == *attribute && (names_sub || means_value) {
+            let value = normalized(indexed_sub.unwrap_or(found), &text)?;
+            return Some(Lookup::Range(keys::indexed(name, attribute, &value)));
         }
     }
-    let found = unique_attributes(&resource_type.schema.attributes)
-        .find(|found| found.name == *attribute && sub.is_none())?;
-    Some(Lookup::Unique(keys::unique(name, attribute, &normalized(found, value))))
+    let found = Unique::find(resource_type, attribute, sub)?;
+    let value = normalized(found.leaf(), &text)?;
+    Some(Lookup::Unique(found.key(resource_type, &value)))
 }
 
 /// The ids that a look-up finds, at most `limit`.

@@ -78,6 +78,7 @@ const INDEX: u8 = b'I';
 const MODIFIED: u8 = b'T';
 const MEMBER: u8 = b'm';
 const GROUP: u8 = b'g';
+const CURSOR_KEY: u8 = b'K';
 
 /// Text part: zero bytes escaped, ended by two zeros, so that a prefix sorts before what extends it.
 fn text(key: &mut Vec<u8>, part: &[u8]) {
@@ -134,6 +135,14 @@ pub fn unique(resource_type: &str, attribute: &str, value: &str) -> Vec<u8> {
     key
 }
 
+/// All entries of [`unique`] of one attribute, in the order of its values.
+#[must_use]
+pub fn uniques(resource_type: &str, attribute: &str) -> KeyRange {
+    let mut key = tagged(UNIQUE, resource_type);
+    text(&mut key, attribute.as_bytes());
+    all_below(key)
+}
+
 fn index_prefix(resource_type: &str, attribute: &str, value: &str) -> Vec<u8> {
     let mut key = tagged(INDEX, resource_type);
     text(&mut key, attribute.as_bytes());
@@ -162,6 +171,18 @@ pub fn modified(resource_type: &str, time_ms: u64, id: ResourceId) -> Vec<u8> {
     key.extend_from_slice(&time_ms.to_be_bytes());
     key.extend_from_slice(&id.0);
     key
+}
+
+/// All entries of [`modified`] of one type, least recently changed first.
+#[must_use]
+pub fn all_modified(resource_type: &str) -> KeyRange {
+    all_below(tagged(MODIFIED, resource_type))
+}
+
+/// The tenant's key for cursors (RFC 9865).
+#[must_use]
+pub fn cursor_key() -> Vec<u8> {
+    Vec::from([CURSOR_KEY])
 }
 
 fn pair(tag: u8, first: ResourceId, second: Option<ResourceId>) -> Vec<u8> {

@@ -44,6 +44,7 @@ mod snapshot;
 mod tenant;
 mod transaction;
 mod tree;
+mod unique;
 mod wire;
 mod write;
 
@@ -55,7 +56,7 @@ pub use body::BodyId;
 pub use error::StoreError;
 pub use snapshot::{Read, Snapshot, prefix_end};
 pub use tenant::{Options, Store};
-pub use transaction::Transaction;
+pub use transaction::{Savepoint, Transaction};
 pub use tree::Entry;
 
 /// Most bytes of a key in the tree. Longer attribute values are cut to a prefix and a hash.

@@ -22,6 +22,28 @@ pub struct Transaction<'a, K, C, R> {
     /// The next free sequence number of this commit.
     pub(super) next: u32,
     now_ms: u64,
+    /// How to take back what was written since the first savepoint, the latest at the end.
+    undo: Vec<Undo>,
+    /// Whether there is a savepoint: most transactions have none, and keep no such list.
+    undoable: bool,
+}
+
+/// What takes one step back.
+enum Undo {
+    /// The key had another write of this transaction, or none.
+    Rewrite(Vec<u8>, Option<Vec<u8>>),
+    Unwrite(Vec<u8>),
+    /// The part of a body was there, or was not.
+    Restore(EntryId, Vec<u8>),
+    Remove(EntryId),
+}
+
+/// A state of a transaction to which it can go back.
+#[derive(Clone, Copy, Debug)]
+pub struct Savepoint {
+    undo: usize,
+    retired: usize,
+    refused: Option<StoreError>,
 }
 
 impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
@@ -36,6 +58,49 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
             retired: Vec::new(),
             refused: None,
             next: FIRST_SEQUENCE,
+            undo: Vec::new(),
+            undoable: false,
+        }
+    }
+
+    /// The state now, for [`rollback_to`](Self::rollback_to).
+    pub fn savepoint(&mut self) -> Savepoint {
+        self.undoable = true;
+        Savepoint { undo: self.undo.len(), retired: self.retired.len(), refused: self.refused }
+    }
+
+    /// Takes back all that was written since `savepoint`, refusals too. Savepoints taken later
+    /// than that one have no meaning any more.
+    pub fn rollback_to(&mut self, savepoint: &Savepoint) {
+        for step in self.undo.drain(savepoint.undo.min(self.undo.len())..).rev() {
+            match step {
+                Undo::Rewrite(key, own) => drop(self.writes.insert(key, own)),
+                Undo::Unwrite(key) => drop(self.writes.remove(&key)),
+                Undo::Restore(id, part) => drop(self.bodies.insert(id, part)),
+                Undo::Remove(id) => drop(self.bodies.remove(&id)),
+            }
+        }
+        self.retired.truncate(savepoint.retired);
+        self.refused = savepoint.refused;
+    }
+
+    /// Whether all writes so far can be stored.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyTooLong`] or [`StoreError::ValueTooLong`], with which the publication
+    /// would fail.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.refused.map_or(Ok(()), Err)
+    }
+
+    fn set_write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        if self.undoable {
+            self.undo.push(match self.writes.insert(key.clone(), value) {
+                Some(before) => Undo::Rewrite(key, before),
+                None => Undo::Unwrite(key),
+            });
+        } else {
+            self.writes.insert(key, value);
         }
     }
 
@@ -48,13 +113,13 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
         } else if value.len() > MAX_TREE_VALUE {
             self.refused = Some(StoreError::ValueTooLong);
         } else {
-            self.writes.insert(key, Some(value));
+            self.set_write(key, Some(value));
         }
     }
 
     /// Removes an entry of the tree. A key that does not exist is no error.
     pub fn delete(&mut self, key: &[u8]) {
-        self.writes.insert(key.to_vec(), None);
+        self.set_write(key.to_vec(), None);
     }
 
     /// Stores a body of any length beside the tree. Its name must go into a value of the tree,
@@ -63,7 +128,11 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
         let first = self.entry_id(self.next);
         let mut parts = 0;
         for part in bytes.chunks(MAX_VALUE) {
-            self.bodies.insert(self.entry_id(self.next), part.to_vec());
+            let id = self.entry_id(self.next);
+            self.bodies.insert(id, part.to_vec());
+            if self.undoable {
+                self.undo.push(Undo::Remove(id));
+            }
             self.next = self.next.saturating_add(1);
             parts += 1;
         }
@@ -73,8 +142,10 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
     /// Has a body deleted once no snapshot can need it.
     pub fn retire_body(&mut self, body: &BodyId) {
         for part in body.parts() {
-            if self.bodies.remove(&part).is_none() {
-                self.retired.push(part);
+            match self.bodies.remove(&part) {
+                None => self.retired.push(part),
+                Some(own) if self.undoable => self.undo.push(Undo::Restore(part, own)),
+                Some(_) => {}
             }
         }
     }

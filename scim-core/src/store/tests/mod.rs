@@ -2,6 +2,7 @@
 
 mod collection;
 mod outcome;
+mod savepoints;
 mod transactions;
 mod trees;
 

@@ -5,8 +5,10 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
+use super::matching::eq_ignore_case;
+use crate::protocol::datetime;
 use crate::protocol::json::Object;
-use crate::schema::Attribute;
+use crate::schema::{AttrType, Attribute};
 
 /// Runs `change` on the object that holds the attributes of an extension; without a URN, on the
 /// resource itself. An extension that ends up empty is left out.
@@ -80,6 +82,44 @@ pub fn selects(selector: &Value, element: &Value) -> bool {
     }
 }
 
+/// Whether two elements have the same `value`: then one may be the other, changed.
+#[must_use]
+pub fn same_value(a: &Value, b: &Value) -> bool {
+    matches!((a.get("value"), b.get("value")), (Some(x), Some(y)) if x == y)
+}
+
+/// Longer lists are compared in their order: the search for each element is quadratic.
+const UNORDERED_ITEMS: usize = 256;
+
+/// Whether two values of an attribute are the same to its schema: letter case counts only where it
+/// says so, times by their instants, elements in any order.
+#[must_use]
+pub fn equal(attribute: &Attribute, a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Array(a), Value::Array(b)) if a.len() > UNORDERED_ITEMS => a == b,
+        (Value::Array(a), Value::Array(b)) => {
+            let has = |items: &[Value], one: &Value| items.iter().any(|i| equal(attribute, i, one));
+            a.len() == b.len() && a.iter().all(|x| has(b, x)) && b.iter().all(|x| has(a, x))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            let same = |(name, x): (&String, &Value)| match (attribute.sub(name), b.get(name)) {
+                (Some(sub), Some(y)) => equal(sub, x, y),
+                (_, y) => Some(x) == y,
+            };
+            a.len() == b.len() && a.iter().all(same)
+        }
+        (Value::String(a), Value::String(b)) => match attribute.kind {
+            AttrType::DateTime => datetime::parse(a) == datetime::parse(b),
+            AttrType::String if !attribute.case_exact => eq_ignore_case(a, b),
+            _ => a == b,
+        },
+        (Value::Number(x), Value::Number(y)) if attribute.kind == AttrType::Decimal => {
+            x == y || x.as_f64() == y.as_f64()
+        }
+        _ => a == b,
+    }
+}
+
 /// A client's name for something, fit for an error's detail: short, and without odd characters.
 #[must_use]
 pub fn printable(name: &str) -> String {
@@ -93,6 +133,7 @@ pub fn prune(resource: &mut Object) {
         .iter_mut()
         .filter_map(|(key, value)| {
             if let Value::Array(items) = value {
+                items.iter_mut().filter_map(Value::as_object_mut).for_each(prune);
                 items.retain(|item| !matches!(item, Value::Null) && !is_empty_object(item));
             }
             if let Value::Object(object) = value {

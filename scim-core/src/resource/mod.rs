@@ -2,6 +2,7 @@
 
 pub mod element;
 pub mod matching;
+pub mod mutability;
 pub mod patch;
 pub mod project;
 pub mod read;

@@ -1,6 +1,8 @@
 //! Which attributes an answer holds: `attributes`, `excludedAttributes` and `returned`
 //! (RFC 7644 §3.9, RFC 7643 §7).
 
+mod written;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -20,6 +22,9 @@ pub enum Projection {
     Only(Vec<Named>),
     /// What is returned by default without these (`excludedAttributes`).
     Without(Vec<Named>),
+    /// What is returned by default, and of what is returned on request these: the client has just
+    /// written them (RFC 7643 §7).
+    Written(Vec<Named>),
 }
 
 /// A name in one of the two parameters, found in the schema.
@@ -32,19 +37,33 @@ pub struct Named {
 }
 
 impl Named {
-    fn find(text: &str, resource_type: &ResourceType) -> Result<Option<Self>, Error> {
+    /// What a text names: an attribute, or all attributes of a schema.
+    fn find(text: &str, resource_type: &ResourceType) -> Result<Vec<Self>, Error> {
         if let Some(schema) = resource_type.extension(text) {
             let extension = Some(schema.id.to_string());
-            return Ok(Some(Self { extension, attribute: None, sub: None }));
+            return Ok(Vec::from([Self { extension, attribute: None, sub: None }]));
+        }
+        if resource_type.schema.id.eq_ignore_ascii_case(text) {
+            let attributes = resource_type.schema.attributes.iter();
+            let named = attributes.map(|a| Self {
+                extension: None,
+                attribute: Some(a.name.to_string()),
+                sub: None,
+            });
+            return Ok(named.collect());
         }
         let path = AttrPath::parse(text).map_err(|_| {
             Error::invalid_value("`attributes` or `excludedAttributes` holds what is no name")
         })?;
-        Ok(resource_type.resolve(&path).map(|found| Self {
+        Ok(Self::of_path(&path, resource_type).into_iter().collect())
+    }
+
+    fn of_path(path: &AttrPath, resource_type: &ResourceType) -> Option<Self> {
+        resource_type.resolve(path).map(|found| Self {
             extension: found.extension.map(ToString::to_string),
             attribute: Some(found.attribute.name.to_string()),
             sub: found.sub.map(|sub| sub.name.to_string()),
-        }))
+        })
     }
 
     fn is(&self, extension: Option<&str>, attribute: &Attribute) -> bool {
@@ -72,9 +91,8 @@ impl Projection {
                 return Err(Error::invalid_value(format!("more than {most} attributes are named")));
             }
             let found = names.iter().map(|name| Named::find(name, resource_type));
-            let found: Vec<Named> =
-                found.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-            Ok((!names.is_empty()).then_some(found))
+            let found = found.collect::<Result<Vec<_>, _>>()?;
+            Ok((!names.is_empty()).then(|| found.into_iter().flatten().collect()))
         };
         match (names(attributes.unwrap_or(""))?, names(excluded.unwrap_or(""))?) {
             (None, None) => Ok(Self::Default),
@@ -102,7 +120,7 @@ impl Projection {
     /// Whether a core attribute can appear in the answer: what cannot need not be read.
     #[must_use]
     pub fn wants(&self, attribute: &Attribute) -> bool {
-        !matches!(self.verdict(None, attribute), Verdict::No)
+        self.verdict(None, attribute).is_some()
     }
 
     /// Keeps of `resource` what the answer may hold.
@@ -125,59 +143,66 @@ impl Projection {
     }
 
     fn keep(&self, extension: Option<&str>, attribute: &Attribute, value: Value) -> Option<Value> {
-        let wanted: &dyn Fn(&Attribute) -> bool = match self.verdict(extension, attribute) {
-            Verdict::No => return None,
-            Verdict::Whole => &|sub| sub.returned != Returned::Request,
-            Verdict::Only(subs) => {
-                let named = |sub: &Attribute| {
-                    sub.returned == Returned::Always || subs.contains(&&*sub.name)
-                };
-                return not_empty(keep_subs(attribute, value, &named));
-            }
-            Verdict::Without(subs) => {
-                let rest = |sub: &Attribute| match sub.returned {
-                    Returned::Always => true,
-                    Returned::Default => !subs.contains(&&*sub.name),
-                    Returned::Never | Returned::Request => false,
-                };
-                return not_empty(keep_subs(attribute, value, &rest));
-            }
-        };
-        Some(keep_subs(attribute, value, wanted))
+        let parts = self.verdict(extension, attribute)?;
+        not_empty(keep_subs(attribute, value, &|sub| parts.has(sub)))
     }
 
-    fn verdict(&self, extension: Option<&str>, attribute: &Attribute) -> Verdict<'_> {
-        let has = |names: &[Named]| names.iter().any(|name| name.is(extension, attribute));
-        let has_whole = |names: &[Named]| {
-            names.iter().any(|name| name.is(extension, attribute) && name.sub.is_none())
+    /// Which parts of an attribute are kept; `None` if it is not.
+    fn verdict(&self, extension: Option<&str>, attribute: &Attribute) -> Option<Parts<'_>> {
+        let (Self::Only(names) | Self::Without(names) | Self::Written(names)) = self else {
+            let shown = matches!(attribute.returned, Returned::Always | Returned::Default);
+            return shown.then(Parts::default);
         };
-        match (attribute.returned, self) {
-            (Returned::Never, _) => Verdict::No,
-            (Returned::Always, _) | (Returned::Default, Self::Default) => Verdict::Whole,
-            (_, Self::Only(names)) if has_whole(names) => Verdict::Whole,
-            (_, Self::Only(names)) if has(names) => {
-                Verdict::Only(subs_of(names, extension, attribute))
-            }
-            (Returned::Request, _) | (_, Self::Only(_)) => Verdict::No,
-            (Returned::Default, Self::Without(names)) if has_whole(names) => Verdict::No,
-            (Returned::Default, Self::Without(names)) => {
-                Verdict::Without(subs_of(names, extension, attribute))
+        let ours = || names.iter().filter(|name| name.is(extension, attribute));
+        let subs: Vec<&str> = ours().filter_map(|name| name.sub.as_deref()).collect();
+        let is_whole = ours().any(|name| name.sub.is_none());
+        let is_named = is_whole || !subs.is_empty();
+        let (by_default, wanted, unwanted) = match (attribute.returned, self) {
+            (Returned::Never, _) => return None,
+            (Returned::Always, Self::Without(_)) => (true, Vec::new(), subs),
+            (Returned::Always, _) => (true, subs, Vec::new()),
+            (_, Self::Only(_)) if is_named => (is_whole, subs, Vec::new()),
+            (Returned::Request, Self::Written(_)) if is_named => (true, subs, Vec::new()),
+            (Returned::Request, _) | (_, Self::Only(_)) => return None,
+            (Returned::Default, Self::Without(_)) if is_whole => return None,
+            (Returned::Default, Self::Without(_)) => (true, Vec::new(), subs),
+            (Returned::Default, _) => (true, subs, Vec::new()),
+        };
+        Some(Parts { by_default, wanted, unwanted })
+    }
+}
+
+/// Which sub-attributes of one attribute are kept.
+struct Parts<'a> {
+    /// Those that are returned by default.
+    by_default: bool,
+    /// These.
+    wanted: Vec<&'a str>,
+    /// Not these.
+    unwanted: Vec<&'a str>,
+}
+
+impl Default for Parts<'_> {
+    fn default() -> Self {
+        Self { by_default: true, wanted: Vec::new(), unwanted: Vec::new() }
+    }
+}
+
+impl Parts<'_> {
+    fn has(&self, sub: &Attribute) -> bool {
+        match sub.returned {
+            Returned::Never => false,
+            Returned::Always => true,
+            Returned::Request => names(&self.wanted, sub),
+            Returned::Default => {
+                names(&self.wanted, sub) || self.by_default && !names(&self.unwanted, sub)
             }
         }
     }
 }
 
-/// How much of one attribute is kept.
-enum Verdict<'a> {
-    No,
-    Whole,
-    Only(Vec<&'a str>),
-    Without(Vec<&'a str>),
-}
-
-fn subs_of<'a>(names: &'a [Named], ext: Option<&str>, attribute: &Attribute) -> Vec<&'a str> {
-    let ours = names.iter().filter(|name| name.is(ext, attribute));
-    ours.filter_map(|name| name.sub.as_deref()).collect()
+fn names(subs: &[&str], sub: &Attribute) -> bool {
+    subs.iter().any(|name| name.eq_ignore_ascii_case(&sub.name))
 }
 
 /// Keeps the sub-attributes for which `wanted` holds; `returned: never` goes in any case.

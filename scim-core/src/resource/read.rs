@@ -3,20 +3,28 @@
 //! Liberal where the meaning is certain (a boolean as `"False"`, an array of one for a single
 //! value, a bare string for an attribute whose `value` it must be), strict everywhere else.
 
-use alloc::borrow::Cow;
+mod problems;
+mod required;
+mod scalar;
+
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use super::element;
+use self::problems::Problems;
+use self::scalar::{scalar, wrong_type};
+use super::{element, matching};
 use crate::protocol::{
-    Error, datetime,
+    Error,
     json::{Object, is_unassigned},
     path::AttrPath,
 };
 use crate::schema::{AttrType, Attribute, Mutability, ResourceType};
+
+pub use required::check_required;
+pub use scalar::boolean;
 
 /// What becomes of an attribute that no schema defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,91 +53,15 @@ impl Reading<'_> {
     /// values and read-only attributes not at all.
     ///
     /// # Errors
-    /// `invalidValue` naming the attribute whose value has the wrong type; `invalidSyntax` for an
-    /// unknown attribute under [`Unknown::Refuse`].
+    /// `invalidValue` naming up to five attributes whose values have the wrong type, or have more
+    /// than one primary value, or are not among the canonical ones where these are enforced;
+    /// `invalidSyntax` for unknown attributes under [`Unknown::Refuse`].
     pub fn resource(&self, body: &Object) -> Result<Object, Error> {
-        let mut out = Object::new();
+        let (mut out, mut problems) = (Object::new(), Problems::default());
         for (key, value) in body {
-            self.member(key, value, &mut out)?;
+            self.member(key, value, &mut out, &mut problems);
         }
-        Ok(out)
-    }
-
-    fn member(&self, key: &str, value: &Value, out: &mut Object) -> Result<(), Error> {
-        if let Some(schema) = self.resource_type.extension(key) {
-            return self.extension(&schema.id, value, out);
-        }
-        if key.eq_ignore_ascii_case(&self.resource_type.schema.id) {
-            let Value::Object(inner) = value else { return Err(wrong_type(key, "an object")) };
-            return inner.iter().try_for_each(|(key, value)| self.member(key, value, out));
-        }
-        let path = AttrPath::parse(key).ok();
-        let Some((path, target)) =
-            path.and_then(|path| Some((path.clone(), self.resource_type.resolve(&path)?)))
-        else {
-            return self.unknown(key, value, out);
-        };
-        if self.is_dropped(target.leaf()) || self.is_dropped(target.attribute) {
-            return Ok(());
-        }
-        let name = path.to_string();
-        if self.unknown == Unknown::Keep && target.attribute.mutability == Mutability::ReadOnly {
-            out.insert(target.attribute.name.to_string(), value.clone());
-            return Ok(());
-        }
-        let Some(value) = self.value(target.leaf(), &name, value)? else { return Ok(()) };
-        element::in_home(out, target.extension, |home| match target.sub {
-            None => merge(home, &target.attribute.name, value),
-            Some(sub) => element::set_sub(home, target.attribute, sub, value),
-        });
-        Ok(())
-    }
-
-    fn extension(&self, urn: &str, value: &Value, out: &mut Object) -> Result<(), Error> {
-        if is_unassigned(value) {
-            return Ok(());
-        }
-        let Value::Object(inner) = value else { return Err(wrong_type(urn, "an object")) };
-        let mut home = Object::new();
-        for (key, value) in inner {
-            let Some((_, attribute)) = self.resource_type.attribute(Some(urn), key) else {
-                self.unknown(key, value, &mut home)?;
-                continue;
-            };
-            if self.is_dropped(attribute) {
-                continue;
-            }
-            if let Some(value) = self.value(attribute, &format!("{urn}:{key}"), value)? {
-                home.insert(attribute.name.to_string(), value);
-            }
-        }
-        element::in_home(out, Some(urn), |out| {
-            home.into_iter().for_each(|(name, value)| merge(out, &name, value));
-        });
-        Ok(())
-    }
-
-    fn unknown(&self, key: &str, value: &Value, out: &mut Object) -> Result<(), Error> {
-        match self.unknown {
-            Unknown::Ignore => {}
-            Unknown::Refuse => {
-                return Err(Error::invalid_syntax(format!(
-                    "`{}` is no attribute of {}",
-                    element::printable(key),
-                    self.resource_type.name
-                )));
-            }
-            Unknown::Keep => {
-                if !is_unassigned(value) {
-                    out.insert(key.into(), value.clone());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn is_dropped(&self, attribute: &Attribute) -> bool {
-        attribute.mutability == Mutability::ReadOnly && self.unknown != Unknown::Keep
+        problems.finish(out)
     }
 
     /// Reads the value of one attribute; `None` if it is unassigned.
@@ -137,43 +69,146 @@ impl Reading<'_> {
     /// `name` is what an error calls the attribute.
     ///
     /// # Errors
-    /// `invalidValue` if the type is wrong or more than one value is primary.
+    /// As [`Self::resource`].
     pub fn value(
         &self,
         attribute: &Attribute,
         name: &str,
         value: &Value,
     ) -> Result<Option<Value>, Error> {
+        let mut problems = Problems::default();
+        let value = self.assigned(attribute, name, value, &mut problems);
+        problems.finish(value)
+    }
+
+    fn member(&self, key: &str, value: &Value, out: &mut Object, problems: &mut Problems) {
+        if let Some(schema) = self.resource_type.extension(key) {
+            return self.extension(&schema.id, value, out, problems);
+        }
+        if key.eq_ignore_ascii_case(&self.resource_type.schema.id) {
+            let Value::Object(inner) = value else {
+                return problems.push(wrong_type(key, "an object"));
+            };
+            return inner.iter().for_each(|(key, value)| self.member(key, value, out, problems));
+        }
+        let path = AttrPath::parse(key).ok();
+        let Some((path, target)) =
+            path.and_then(|path| Some((path.clone(), self.resource_type.resolve(&path)?)))
+        else {
+            return self.unknown(key, value, out, problems);
+        };
+        if self.is_dropped(target.leaf()) || self.is_dropped(target.attribute) {
+            return;
+        }
+        let name = path.to_string();
+        if self.unknown == Unknown::Keep && target.attribute.mutability == Mutability::ReadOnly {
+            if !is_unassigned(value) {
+                out.insert(target.attribute.name.to_string(), value.clone());
+            }
+            return;
+        }
+        let Some(value) = self.assigned(target.leaf(), &name, value, problems) else { return };
+        element::in_home(out, target.extension, |home| match target.sub {
+            None => merge(home, &target.attribute.name, value),
+            Some(sub) => {
+                element::set_sub(home, target.attribute, sub, value);
+                // It speaks of every element: now some may be the same, or several primary.
+                if target.attribute.multi_valued
+                    && let Some(all) = home.remove(&*target.attribute.name)
+                    && let Some(all) = self.assigned(target.attribute, &name, &all, problems)
+                {
+                    home.insert(target.attribute.name.to_string(), all);
+                }
+            }
+        });
+    }
+
+    fn extension(&self, urn: &str, value: &Value, out: &mut Object, problems: &mut Problems) {
         if is_unassigned(value) {
-            return Ok(None);
+            return;
+        }
+        let Value::Object(inner) = value else {
+            return problems.push(wrong_type(urn, "an object"));
+        };
+        let mut home = Object::new();
+        for (key, value) in inner {
+            let Some((_, attribute)) = self.resource_type.attribute(Some(urn), key) else {
+                self.unknown(key, value, &mut home, problems);
+                continue;
+            };
+            if self.is_dropped(attribute) {
+                continue;
+            }
+            let name = format!("{urn}:{key}");
+            if let Some(value) = self.assigned(attribute, &name, value, problems) {
+                home.insert(attribute.name.to_string(), value);
+            }
+        }
+        element::in_home(out, Some(urn), |out| {
+            home.into_iter().for_each(|(name, value)| merge(out, &name, value));
+        });
+    }
+
+    fn unknown(&self, key: &str, value: &Value, out: &mut Object, problems: &mut Problems) {
+        match self.unknown {
+            Unknown::Ignore => {}
+            Unknown::Refuse => problems.push(Error::invalid_syntax(format!(
+                "`{}` is no attribute of {}",
+                element::printable(key),
+                self.resource_type.name
+            ))),
+            Unknown::Keep => {
+                if !is_unassigned(value) {
+                    out.insert(key.into(), value.clone());
+                }
+            }
+        }
+    }
+
+    fn is_dropped(&self, attribute: &Attribute) -> bool {
+        attribute.mutability == Mutability::ReadOnly && self.unknown != Unknown::Keep
+    }
+
+    fn assigned(
+        &self,
+        attribute: &Attribute,
+        name: &str,
+        value: &Value,
+        problems: &mut Problems,
+    ) -> Option<Value> {
+        if is_unassigned(value) {
+            return None;
         }
         if !attribute.multi_valued {
-            let value = match value {
-                Value::Array(items) => match items.as_slice() {
-                    [one] => one,
-                    _ => return Err(wrong_type(name, "a single value")),
-                },
-                one => one,
+            let items = value.as_array().map_or(core::slice::from_ref(value), Vec::as_slice);
+            let [value] = items else {
+                problems.push(wrong_type(name, "a single value"));
+                return None;
             };
-            return self.single(attribute, name, value);
+            return self.single(attribute, name, value, problems);
         }
         let items = match value {
             Value::Array(items) => items.as_slice(),
             Value::Object(_) => core::slice::from_ref(value),
-            _ => return Err(wrong_type(name, "an array")),
+            _ => {
+                problems.push(wrong_type(name, "an array"));
+                return None;
+            }
         };
         let mut out = Vec::with_capacity(items.len());
         for item in items {
-            if let Some(item) = self.single(attribute, name, item)?
+            if let Some(item) = self.single(attribute, name, item, problems)
                 && (items.len() > DEDUPLICATED_ITEMS || !out.contains(&item))
             {
                 out.push(item);
             }
         }
         if out.iter().filter(|item| element::is_primary(item)).count() > 1 {
-            return Err(Error::invalid_value(format!("`{name}` has more than one primary value")));
+            let name = element::printable(name);
+            let text = format!("`{name}` has more than one primary value");
+            problems.push(Error::invalid_value(text));
         }
-        Ok((!out.is_empty()).then_some(Value::Array(out)))
+        (!out.is_empty()).then_some(Value::Array(out))
     }
 
     fn single(
@@ -181,24 +216,45 @@ impl Reading<'_> {
         attribute: &Attribute,
         name: &str,
         value: &Value,
-    ) -> Result<Option<Value>, Error> {
-        match (attribute.kind, value) {
-            (_, Value::Null) => Ok(None),
-            (AttrType::Complex, Value::Object(object)) => self.complex(attribute, name, object),
-            (AttrType::Complex, Value::String(_) | Value::Number(_)) => {
-                let Some(sub) = attribute.sub("value") else {
-                    return Err(wrong_type(name, "an object"));
-                };
-                let value = self.value(sub, name, value)?;
-                Ok(value.map(|value| {
-                    let mut object = Object::new();
-                    object.insert(sub.name.to_string(), value);
-                    Value::Object(object)
-                }))
+        problems: &mut Problems,
+    ) -> Option<Value> {
+        let wrong = match (attribute.kind, value) {
+            (_, Value::Null) => return None,
+            (AttrType::Complex, Value::Object(object)) => {
+                return self.complex(attribute, name, object, problems);
             }
-            (AttrType::Complex, _) => Err(wrong_type(name, "an object")),
-            (kind, value) => scalar(kind, name, value).map(Some),
+            (AttrType::Complex, Value::String(_) | Value::Number(_)) => {
+                match attribute.sub("value") {
+                    None => wrong_type(name, "an object"),
+                    Some(sub) => {
+                        let value = self.assigned(sub, name, value, problems)?;
+                        let mut object = Object::new();
+                        object.insert(sub.name.to_string(), value);
+                        return Some(Value::Object(object));
+                    }
+                }
+            }
+            (AttrType::Complex, _) => wrong_type(name, "an object"),
+            (kind, value) => match scalar(kind, name, value) {
+                Ok(value) if self.is_canonical(attribute, &value) => return Some(value),
+                Ok(_) => wrong_type(name, "one of its canonical values"),
+                Err(error) => error,
+            },
+        };
+        problems.push(wrong);
+        None
+    }
+
+    /// Whether a value is one that the schema suggests, where no other is taken (RFC 7643 §7).
+    fn is_canonical(&self, attribute: &Attribute, value: &Value) -> bool {
+        let values = &attribute.canonical_values;
+        if values.is_empty() || !self.resource_type.enforces_canonical_values {
+            return true;
         }
+        let same = |known: &str, text: &str| {
+            known == text || !attribute.case_exact && matching::eq_ignore_case(known, text)
+        };
+        value.as_str().is_some_and(|text| values.iter().any(|known| same(known, text)))
     }
 
     fn complex(
@@ -206,21 +262,23 @@ impl Reading<'_> {
         attribute: &Attribute,
         name: &str,
         object: &Object,
-    ) -> Result<Option<Value>, Error> {
+        problems: &mut Problems,
+    ) -> Option<Value> {
         let mut out = Object::new();
         for (key, value) in object {
             let Some(sub) = attribute.sub(key) else {
-                self.unknown(key, value, &mut out)?;
+                self.unknown(key, value, &mut out, problems);
                 continue;
             };
             if self.is_dropped(sub) {
                 continue;
             }
-            if let Some(value) = self.value(sub, &format!("{name}.{}", sub.name), value)? {
+            let name = format!("{name}.{}", sub.name);
+            if let Some(value) = self.assigned(sub, &name, value, problems) {
                 out.insert(sub.name.to_string(), value);
             }
         }
-        Ok((!out.is_empty()).then_some(Value::Object(out)))
+        (!out.is_empty()).then_some(Value::Object(out))
     }
 }
 
@@ -233,125 +291,6 @@ fn merge(home: &mut Object, name: &str, value: Value) {
         (Some(Value::Object(old)), Value::Object(mut new)) => old.append(&mut new),
         (_, value) => {
             home.insert(name.into(), value);
-        }
-    }
-}
-
-/// Checks a value that is not complex, and turns it into the type's own JSON form.
-fn scalar(kind: AttrType, name: &str, value: &Value) -> Result<Value, Error> {
-    let text = value.as_str();
-    let good = match kind {
-        AttrType::String | AttrType::Complex => text.is_some(),
-        AttrType::Boolean => match value {
-            Value::Bool(_) => true,
-            Value::String(text) => {
-                return boolean(text)
-                    .map(Value::Bool)
-                    .ok_or_else(|| wrong_type(name, expected(kind)));
-            }
-            _ => false,
-        },
-        AttrType::Decimal => value.is_number(),
-        AttrType::Integer => value.is_i64() || value.is_u64(),
-        AttrType::DateTime => text.is_some_and(|text| datetime::parse(text).is_some()),
-        AttrType::Binary => text.is_some_and(is_base64),
-        AttrType::Reference => text.is_some_and(|t| !t.chars().any(char::is_control)),
-    };
-    if good { Ok(value.clone()) } else { Err(wrong_type(name, expected(kind))) }
-}
-
-/// `true` or `false` in any letter case, as Entra ID and OneLogin write booleans.
-#[must_use]
-pub fn boolean(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
-    }
-}
-
-const fn expected(kind: AttrType) -> &'static str {
-    match kind {
-        AttrType::String => "a string",
-        AttrType::Boolean => "a boolean",
-        AttrType::Decimal => "a number",
-        AttrType::Integer => "an integer",
-        AttrType::DateTime => "a date and time of RFC 3339",
-        AttrType::Binary => "base64 text",
-        AttrType::Reference => "a URI",
-        AttrType::Complex => "an object",
-    }
-}
-
-fn wrong_type(name: &str, expected: &str) -> Error {
-    Error::invalid_value(format!("`{}` must be {expected}", element::printable(name)))
-}
-
-/// Base64 in either alphabet, padded or not (RFC 4648 §4, §5).
-fn is_base64(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
-    let padding = text.len() - body.len();
-    let known = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'-' | b'_');
-    padding <= 2
-        && body.bytes().all(known)
-        && body.len() % 4 != 1
-        && (padding == 0 || text.len().is_multiple_of(4))
-}
-
-/// Refuses a resource that lacks a required attribute.
-///
-/// # Errors
-/// `invalidValue` naming up to five attributes that are missing.
-pub fn check_required(resource_type: &ResourceType, resource: &Object) -> Result<(), Error> {
-    const NAMED: usize = 5;
-    let mut missing: Vec<Cow<'_, str>> = Vec::new();
-    for attribute in &resource_type.schema.attributes {
-        missing_in(attribute, resource, None, &mut missing);
-    }
-    for extension in &resource_type.extensions {
-        let urn = &extension.schema.id;
-        match resource.get(&**urn).and_then(Value::as_object) {
-            Some(object) => extension
-                .schema
-                .attributes
-                .iter()
-                .for_each(|a| missing_in(a, object, Some(urn), &mut missing)),
-            None if extension.required => missing.push(Cow::Borrowed(urn)),
-            None => {}
-        }
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<String> = missing.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
-    Err(Error::invalid_value(format!("required, but missing: {}", names.join(", "))))
-}
-
-fn missing_in<'a>(
-    attribute: &'a Attribute,
-    home: &Object,
-    urn: Option<&str>,
-    missing: &mut Vec<Cow<'a, str>>,
-) {
-    let value = home.get(&*attribute.name);
-    let empty = |value: &Value| value.as_str().is_some_and(|text| text.trim().is_empty());
-    if attribute.required && value.is_none_or(empty) {
-        missing.push(match urn {
-            Some(urn) => Cow::Owned(format!("{urn}:{}", attribute.name)),
-            None => Cow::Borrowed(&attribute.name),
-        });
-    }
-    for sub in attribute.sub_attributes.iter().filter(|sub| sub.required) {
-        let lacks = |item: &Value| item.get(&*sub.name).is_none_or(empty);
-        let lacking = match value {
-            Some(Value::Array(items)) => items.iter().any(lacks),
-            Some(object) => lacks(object),
-            None => false,
-        };
-        if lacking {
-            missing.push(Cow::Owned(format!("{}.{}", attribute.name, sub.name)));
         }
     }
 }

@@ -147,6 +147,7 @@ pub fn user() -> ResourceType {
         schema: user_schema(),
         common: common_attributes(),
         extensions: vec![Extension { schema: enterprise_user_schema(), required: false }],
+        enforces_canonical_values: false,
     }
 }
 
@@ -160,6 +161,7 @@ pub fn group() -> ResourceType {
         schema: group_schema(),
         common: common_attributes(),
         extensions: Vec::new(),
+        enforces_canonical_values: false,
     }
 }
 

@@ -10,18 +10,31 @@ use crate::protocol::{json::Object, limits::Limits, urn};
 
 /// `/ServiceProviderConfig`: what this service can do, and within which limits.
 ///
-/// `base` is the absolute URI of the SCIM root, without a trailing slash.
+/// `base` is the absolute URI of the SCIM root, without a trailing slash; `passwords` says whether
+/// they are kept.
 #[must_use]
-pub fn service_provider_config(base: &str, limits: &Limits) -> Value {
+pub fn service_provider_config(base: &str, limits: &Limits, passwords: bool) -> Value {
     json!({
         "schemas": [urn::SERVICE_PROVIDER_CONFIG],
         "documentationUri": "https://www.rfc-editor.org/rfc/rfc7644",
         "patch": {"supported": true},
-        "bulk": {"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {
+            "supported": true,
+            "maxOperations": limits.bulk_operations,
+            "maxPayloadSize": limits.bulk_bytes,
+        },
         "filter": {"supported": true, "maxResults": limits.page_resources},
-        "changePassword": {"supported": false},
+        "changePassword": {"supported": passwords},
         "sort": {"supported": true},
         "etag": {"supported": true},
+        "pagination": {
+            "cursor": true,
+            "index": true,
+            "defaultPaginationMethod": "index",
+            "defaultPageSize": limits.page_resources,
+            "maxPageSize": limits.page_resources,
+            "cursorTimeout": limits.cursor_seconds,
+        },
         "authenticationSchemes": [{
             "type": "oauthbearertoken",
             "name": "Bearer token",

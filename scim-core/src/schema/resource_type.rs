@@ -30,6 +30,8 @@ pub struct ResourceType {
     pub common: Vec<Attribute>,
     /// Extensions.
     pub extensions: Vec<Extension>,
+    /// Whether an attribute with canonical values takes no others.
+    pub enforces_canonical_values: bool,
 }
 
 /// What an attribute path stands for in a resource type.

@@ -5,21 +5,26 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use super::{Change, resolve::element_of};
-use crate::protocol::{Error, json::Object, patch::PatchOp};
-use crate::resource::{element, matching};
-use crate::schema::{Attribute, Mutability, ResourceType};
+use super::{Change, template::element_of};
+use crate::protocol::{
+    Error,
+    json::{Object, is_unassigned},
+    patch::PatchOp,
+};
+use crate::resource::{element, matching, mutability};
+use crate::schema::{AttrType, Attribute, Mutability, ResourceType};
 
 /// Applies `changes` in order. On an error the resource is to be thrown away: nothing is undone.
 ///
 /// # Errors
-/// `noTarget` if a filter selects nothing, `mutability` for an immutable attribute that has another
-/// value already, `invalidValue` for two primary values.
+/// `noTarget` if a filter selects nothing, `mutability` for an immutable attribute or part that has
+/// another value already, `invalidValue` for two primary values.
 pub fn apply(
     resource_type: &ResourceType,
     resource: &mut Object,
     changes: &[Change],
 ) -> Result<(), Error> {
+    let before = mutability::has_immutable(resource_type).then(|| resource.clone());
     for change in changes {
         let Some(name) = change.attribute.as_deref() else {
             if let Some(urn) = &change.extension {
@@ -36,11 +41,13 @@ pub fn apply(
         })?;
     }
     element::prune(resource);
-    Ok(())
+    match before {
+        Some(before) => mutability::check(resource_type, &before, resource),
+        None => Ok(()),
+    }
 }
 
 fn one(home: &mut Object, attribute: &Attribute, change: &Change) -> Result<(), Error> {
-    let before = home.get(&*attribute.name).cloned();
     if attribute.multi_valued {
         let mut items = match home.remove(&*attribute.name) {
             Some(Value::Array(items)) => items,
@@ -54,41 +61,32 @@ fn one(home: &mut Object, attribute: &Attribute, change: &Change) -> Result<(), 
         if !items.is_empty() {
             home.insert(attribute.name.clone().into_owned(), Value::Array(items));
         }
-    } else {
-        let selected = |filter| {
-            before.as_ref().is_some_and(|value| matching::matches_element(filter, attribute, value))
-        };
-        if !change.filter.as_ref().is_none_or(selected) {
-            return Err(no_target(attribute));
-        }
-        single(home, attribute, change);
+        return Ok(());
     }
-    let after = home.get(&*attribute.name);
-    if attribute.mutability == Mutability::Immutable && before.is_some() && before.as_ref() != after
-    {
-        return Err(Error::mutability(format!("`{}` is immutable", attribute.name)));
+    let selected = |filter| {
+        let value = home.get(&*attribute.name);
+        value.is_some_and(|value| matching::matches_element(filter, attribute, value))
+    };
+    if !change.filter.as_ref().is_none_or(selected) {
+        return Err(no_target(attribute));
     }
-    Ok(())
+    single(home, attribute, change)
 }
 
-fn single(home: &mut Object, attribute: &Attribute, change: &Change) {
+fn single(home: &mut Object, attribute: &Attribute, change: &Change) -> Result<(), Error> {
     let name = &*attribute.name;
     match (change.op, &change.sub, &change.value) {
         (PatchOp::Remove, None, _) => {
             home.remove(name);
         }
-        (PatchOp::Remove, Some(sub), _) => {
-            if let Some(Value::Object(object)) = home.get_mut(name) {
-                object.remove(sub);
-            }
-        }
-        (_, Some(sub), Some(value)) => {
-            element::put(home.entry(name).or_insert(Value::Null), sub, value.clone());
+        (_, Some(sub), value) => {
+            let slot = home.entry(name).or_insert(Value::Null);
+            part(slot, attribute, sub, change.op, value.as_ref())?;
         }
         (_, None, Some(Value::Object(new))) => {
             let slot = home.entry(name).or_insert(Value::Null);
-            for (key, value) in new {
-                element::put(slot, key, value.clone());
+            for (sub, value) in new {
+                part(slot, attribute, sub, change.op, Some(value))?;
             }
         }
         (_, None, Some(value)) => {
@@ -97,8 +95,56 @@ fn single(home: &mut Object, attribute: &Attribute, change: &Change) {
                 home.insert(name.into(), value.clone());
             }
         }
-        (_, _, None) => {}
+        (_, None, None) => {}
     }
+    Ok(())
+}
+
+/// Changes one sub-attribute of a value.
+fn part(
+    slot: &mut Value,
+    attribute: &Attribute,
+    name: &str,
+    op: PatchOp,
+    value: Option<&Value>,
+) -> Result<(), Error> {
+    let sub = attribute.sub(name);
+    let is_list = sub.is_some_and(|sub| sub.multi_valued);
+    let before = slot.get(name).cloned();
+    let listed_before = || before.as_ref().map(listed).unwrap_or_default().iter();
+    let after = match (op, value) {
+        (PatchOp::Remove, Some(Value::Array(selectors))) if is_list => {
+            let rest = listed_before().filter(|item| !selectors.contains(item)).cloned();
+            Some(Value::Array(rest.collect()))
+        }
+        (PatchOp::Remove, _) => None,
+        (PatchOp::Add, Some(value)) if is_list => {
+            let new = listed(value).iter().filter(|item| !listed_before().any(|i| i == *item));
+            Some(Value::Array(listed_before().chain(new).cloned().collect()))
+        }
+        // Nothing is added; a single value stays.
+        (PatchOp::Add, Some(Value::Array(_))) | (_, None) => before.clone(),
+        (_, Some(value)) => Some(value.clone()),
+    };
+    if let (Some(sub), Some(before)) = (sub, &before)
+        && sub.mutability == Mutability::Immutable
+        && !after.as_ref().is_some_and(|after| element::equal(sub, before, after))
+    {
+        return Err(mutability::refusal(None, &attribute.name, Some(sub)));
+    }
+    match after {
+        Some(after) => element::put(slot, name, after),
+        None => {
+            slot.as_object_mut().and_then(|object| object.remove(name));
+        }
+    }
+    Ok(())
+}
+
+/// Adds the parts of `new` to an element.
+fn merge(item: &mut Value, attribute: &Attribute, new: &Value) -> Result<(), Error> {
+    let Some(new) = new.as_object() else { return Ok(()) };
+    new.iter().try_for_each(|(name, v)| part(item, attribute, name, PatchOp::Add, Some(v)))
 }
 
 fn elements(items: &mut Vec<Value>, attribute: &Attribute, change: &Change) -> Result<(), Error> {
@@ -108,46 +154,49 @@ fn elements(items: &mut Vec<Value>, attribute: &Attribute, change: &Change) -> R
     if change.filter.is_some() && !items.iter().any(selected) {
         return create(items, attribute, change);
     }
+    if makes_primary(change) && items.iter().filter(|item| selected(item)).count() > 1 {
+        return Err(two_primary(attribute));
+    }
     match (change.op, &change.sub, &change.value) {
-        (PatchOp::Remove, Some(sub), _) => {
-            for item in items.iter_mut().filter(|item| selected(item)) {
-                if let Some(object) = item.as_object_mut() {
-                    object.remove(sub);
-                }
-            }
-        }
         (PatchOp::Remove, None, Some(Value::Array(selectors))) => {
             items.retain(|item| !selectors.iter().any(|s| element::selects(s, item)));
         }
         (PatchOp::Remove, None, _) => items.retain(|item| !selected(item)),
-        (_, _, None) => {}
-        (_, Some(sub), Some(value)) => {
-            if items.is_empty() {
+        (PatchOp::Add | PatchOp::Replace, _, None) => {}
+        (op, Some(sub), value) => {
+            if items.is_empty() && op != PatchOp::Remove {
                 items.push(Value::Object(Object::new()));
             }
             for item in items.iter_mut().filter(|item| selected(item)) {
-                element::put(item, sub, value.clone());
+                part(item, attribute, sub, op, value.as_ref())?;
             }
         }
         (PatchOp::Add, None, Some(value)) if change.filter.is_some() => {
             for item in items.iter_mut().filter(|item| selected(item)) {
-                merge(item, value);
+                merge(item, attribute, value)?;
             }
         }
         (PatchOp::Add, None, Some(value)) => {
             for new in listed(value) {
                 match items.iter_mut().find(|item| element::same(item, new)) {
-                    Some(item) => merge(item, new),
+                    Some(item) => merge(item, attribute, new)?,
                     None => items.push(new.clone()),
                 }
             }
         }
         (PatchOp::Replace, None, Some(value)) if change.filter.is_some() => {
             for item in items.iter_mut().filter(|item| selected(item)) {
-                *item = value.clone();
+                let mut new = value.clone();
+                mutability::keep_parts(attribute, item, &mut new);
+                mutability::check_parts(attribute, item, &new)?;
+                *item = new;
             }
         }
-        (PatchOp::Replace, None, Some(value)) => *items = listed(value).to_vec(),
+        (PatchOp::Replace, None, Some(value)) => {
+            let mut new = listed(value).to_vec();
+            mutability::keep_elements(attribute, items, &mut new);
+            *items = new;
+        }
     }
     Ok(())
 }
@@ -163,6 +212,14 @@ fn create(items: &mut Vec<Value>, attribute: &Attribute, change: &Change) -> Res
     else {
         return Err(no_target(attribute));
     };
+    // Nothing is added to an element that is not there.
+    if is_unassigned(value) {
+        return Ok(());
+    }
+    if attribute.kind != AttrType::Complex {
+        items.push(value.clone());
+        return Ok(());
+    }
     match (&change.sub, value) {
         (Some(sub), value) => {
             object.insert(sub.clone(), value.clone());
@@ -185,9 +242,17 @@ fn listed(value: &Value) -> &[Value] {
     }
 }
 
-fn merge(item: &mut Value, new: &Value) {
-    let (Some(object), Some(new)) = (item.as_object_mut(), new.as_object()) else { return };
-    object.extend(new.iter().map(|(key, value)| (key.clone(), value.clone())));
+/// Whether every element that the change selects becomes the primary one.
+fn makes_primary(change: &Change) -> bool {
+    match (&change.sub, &change.value) {
+        (Some(sub), Some(value)) => sub == "primary" && *value == Value::Bool(true),
+        (None, Some(value)) => change.filter.is_some() && element::is_primary(value),
+        (_, None) => false,
+    }
+}
+
+fn two_primary(attribute: &Attribute) -> Error {
+    Error::invalid_value(format!("`{}` has more than one primary value", attribute.name))
 }
 
 /// At most one element is primary: a new one takes it from the old (RFC 7644 §3.5.2).
@@ -198,8 +263,7 @@ fn move_primary(items: &mut [Value], old: &[Value], attribute: &Attribute) -> Re
         return Ok(());
     }
     if items.iter().filter(|item| is_new(item)).count() != 1 {
-        let name = &attribute.name;
-        return Err(Error::invalid_value(format!("`{name}` has more than one primary value")));
+        return Err(two_primary(attribute));
     }
     for item in items.iter_mut().filter(|item| element::is_primary(item)) {
         if old.contains(item) {

@@ -2,7 +2,9 @@
 
 mod apply;
 mod print;
+mod refuse;
 mod resolve;
+mod template;
 
 use alloc::string::String;
 

@@ -20,6 +20,9 @@ use crate::protocol::{
 pub fn to_message(changes: &[Change]) -> Value {
     let mut operations: Vec<Value> = changes.iter().flat_map(operations).collect();
     // A message needs an operation; what changes nothing is said by adding nothing.
+    if changes.is_empty() {
+        operations.push(json!({"op": PatchOp::Add.as_str(), "value": {}}));
+    }
     if let (true, Some(change)) = (operations.is_empty(), changes.first()) {
         let nothing = Change {
             op: PatchOp::Add,

@@ -8,10 +8,11 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use super::Change;
+use super::refuse::{MEMBERS, check_mutability, refuse_required};
+use super::template::{element_of, unknown, unknown_at};
 use crate::protocol::{
     Error,
-    filter::{CompareOp, Filter, Literal},
-    json::{Object, is_unassigned},
+    json::is_unassigned,
     patch::{Operation, PatchOp},
     path::{AttrPath, PatchPath},
 };
@@ -90,8 +91,9 @@ impl Resolver<'_> {
                 self.member(op, &format!("{}:{name}", schema.id), value, changes)
             });
         }
-        let path = AttrPath::parse(key).ok().filter(|path| resource_type.resolve(path).is_some());
-        let Some(attr) = path else {
+        let path = AttrPath::parse(key).ok();
+        let known = path.clone().filter(|path| resource_type.resolve(path).is_some());
+        let Some(attr) = known else {
             return match self.reading.unknown {
                 Unknown::Ignore => Ok(()),
                 Unknown::Refuse => Err(Error::invalid_path(format!(
@@ -100,7 +102,11 @@ impl Resolver<'_> {
                     resource_type.name
                 ))),
                 Unknown::Keep => {
-                    changes.push(unknown(op, key, value));
+                    // What goes on is a path: a key that is none would be malformed there.
+                    let path = path.ok_or_else(|| {
+                        Error::invalid_path("a key of the value is no attribute path")
+                    })?;
+                    changes.push(unknown(op, path, value));
                     Ok(())
                 }
             };
@@ -165,7 +171,7 @@ impl Resolver<'_> {
                 resource_type.name
             )));
         };
-        check_mutability(&target, operation.op, path, &name)?;
+        check_mutability(resource_type, &target, operation.op, path, &name)?;
         let filter = match &path.filter {
             None => None,
             Some(_) if target.attribute.kind != AttrType::Complex && target.sub.is_some() => {
@@ -182,8 +188,30 @@ impl Resolver<'_> {
             value: None,
             creates_element: operation.op == PatchOp::Add || self.leniency.replace_creates,
         };
+        change.creates_element &= self.can_make(&change, target.attribute);
+        let mut changes = cleared(&change, &target, operation);
         self.read_value(&mut change, &target, operation, &name)?;
-        Ok(vec![change])
+        // Nulls alone clear the parts that they name, not the whole.
+        if changes.is_empty() || change.op != PatchOp::Remove {
+            changes.push(change);
+        }
+        Ok(changes)
+    }
+
+    /// Whether a client may write the element that the filter of a change describes: a filter must
+    /// not set what a body cannot.
+    fn can_make(&self, change: &Change, attribute: &Attribute) -> bool {
+        if self.reading.unknown == Unknown::Keep || attribute.kind != AttrType::Complex {
+            return true;
+        }
+        let Some(element) = change.filter.as_ref().and_then(element_of) else { return true };
+        let members = element.len();
+        let element = Value::Array(vec![Value::Object(element)]);
+        let mut many = attribute.clone();
+        many.multi_valued = true;
+        let read = self.reading.value(&many, &attribute.name, &element).ok().flatten();
+        let read = read.as_ref().and_then(|read| read.get(0)).and_then(Value::as_object);
+        read.is_some_and(|read| read.len() == members)
     }
 
     fn read_value(
@@ -229,7 +257,7 @@ impl Resolver<'_> {
     ) -> Result<(), Error> {
         change.creates_element = false;
         let leaf = target.leaf();
-        let lists_elements = leaf.multi_valued && change.filter.is_none();
+        let lists_elements = leaf.multi_valued && (change.filter.is_none() || change.sub.is_some());
         match &operation.value {
             Some(Value::Null) if lists_elements => {
                 return Err(Error::invalid_value(format!(
@@ -248,7 +276,7 @@ impl Resolver<'_> {
                 }
             }
             _ => {
-                let is_members = &*target.attribute.name == "members" && lists_elements;
+                let is_members = target.attribute.name == MEMBERS && lists_elements;
                 if is_members && !self.leniency.remove_all_members {
                     return Err(Error::invalid_value(
                         "`remove` of all `members` must be written as `replace` with an empty list",
@@ -261,82 +289,28 @@ impl Resolver<'_> {
     }
 }
 
-fn refuse_required(target: &Resolved<'_>, change: &Change, name: &str) -> Result<(), Error> {
-    if target.leaf().required && change.filter.is_none() {
-        return Err(Error::mutability(format!("`{name}` is required and cannot be removed")));
-    }
-    Ok(())
-}
-
-fn check_mutability(
-    target: &Resolved<'_>,
-    op: PatchOp,
-    path: &PatchPath,
-    name: &str,
-) -> Result<(), Error> {
-    let refused = |why: &str| Err(Error::mutability(format!("`{name}` is {why}")));
-    let read_only = |attribute: &Attribute| attribute.mutability == Mutability::ReadOnly;
-    if read_only(target.attribute) || target.sub.is_some_and(read_only) {
-        return refused("read-only");
-    }
-    if &*target.attribute.name == "schemas" {
-        return refused("set by the service");
-    }
-    // An element of immutable parts (a member) may come and go, but not turn into another.
-    let part_is_immutable = target.sub.is_some_and(|s| s.mutability == Mutability::Immutable);
-    if part_is_immutable && (path.filter.is_some() || op != PatchOp::Add) {
-        return refused("immutable");
-    }
-    Ok(())
-}
-
-/// An attribute of a schema that this reader does not know, passed on as it came.
-fn unknown(op: PatchOp, key: &str, value: &Value) -> Change {
-    Change {
-        op: if is_unassigned(value) { PatchOp::Remove } else { op },
-        extension: None,
-        attribute: Some(key.into()),
-        filter: None,
-        sub: None,
-        value: (!is_unassigned(value)).then(|| value.clone()),
-        creates_element: false,
-    }
-}
-
-fn unknown_at(operation: &Operation, path: &PatchPath) -> Change {
-    Change {
-        op: operation.op,
-        extension: path.attr.urn.clone(),
-        attribute: Some(path.attr.name.clone()),
-        filter: path.filter.clone(),
-        sub: path.attr.sub.clone(),
-        value: operation.value.clone(),
-        creates_element: false,
-    }
-}
-
-/// The body of an element that satisfies a filter of `eq` joined by `and`; `None` for other filters.
-pub(super) fn element_of(filter: &Filter) -> Option<Object> {
-    let mut object = Object::new();
-    let terms = match filter {
-        Filter::And(terms) => terms.as_slice(),
-        one => core::slice::from_ref(one),
+/// The parts of a complex value that a `replace` sets to null: "unassigned" (RFC 7643 §2.5), while
+/// those that it does not name stay.
+fn cleared(change: &Change, target: &Resolved<'_>, operation: &Operation) -> Vec<Change> {
+    let leaf = target.leaf();
+    let value = match &operation.value {
+        Some(Value::Array(items)) if items.len() == 1 => items.first(),
+        value => value.as_ref(),
     };
-    for term in terms {
-        let Filter::Compare { path, op: CompareOp::Eq, value } = term else { return None };
-        if path.sub.is_some() {
-            return None;
-        }
-        object.insert(path.name.clone(), json_of(value));
-    }
-    Some(object)
-}
-
-fn json_of(literal: &Literal) -> Value {
-    match literal {
-        Literal::Null => Value::Null,
-        Literal::Bool(value) => Value::Bool(*value),
-        Literal::Number(value) => Value::Number(value.clone()),
-        Literal::String(value) => Value::String(value.clone()),
-    }
+    let (PatchOp::Replace, None, None, false, Some(Value::Object(value))) =
+        (operation.op, &change.filter, &change.sub, leaf.multi_valued, value)
+    else {
+        return Vec::new();
+    };
+    let nulls = value.iter().filter(|(_, value)| is_unassigned(value));
+    let parts = nulls.filter_map(|(name, _)| leaf.sub(name));
+    let written = parts.filter(|sub| sub.mutability != Mutability::ReadOnly);
+    written
+        .map(|sub| Change {
+            op: PatchOp::Remove,
+            sub: Some(sub.name.to_string()),
+            creates_element: false,
+            ..change.clone()
+        })
+        .collect()
 }

@@ -26,6 +26,8 @@ pub struct Client {
     pub domain: String,
     /// What it speaks; `None` is to be recognized from its requests.
     pub dialect: Option<Dialect>,
+    /// The value by which the user is found that it stands for (`/Me`, RFC 7644 §3.11).
+    pub user: Option<String>,
     tokens: Vec<StaticToken>,
 }
 

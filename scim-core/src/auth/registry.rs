@@ -55,7 +55,7 @@ impl Registry {
     }
 
     fn add_client(&mut self, client: &Value, at: &str) -> Result<(), ConfigError> {
-        let object = members(client, at, &["name", "provider", "dialect", "tokens"])?;
+        let object = members(client, at, &["name", "provider", "dialect", "user", "tokens"])?;
         let name = required_text(object, "name", at)?;
         check_name(name, &format!("{at}.name"))?;
         if self.client(name).is_some() {
@@ -69,8 +69,9 @@ impl Registry {
                 ConfigError::new(format!("{at}.dialect"), "names no known dialect")
             })?),
         };
-        let mut read =
-            Client { name: name.into(), domain: domain.into(), dialect, tokens: [].into() };
+        let user = text(object, "user", at)?.map(ToOwned::to_owned);
+        let (name, domain) = (name.into(), domain.into());
+        let mut read = Client { name, domain, dialect, user, tokens: [].into() };
         let field = format!("{at}.tokens");
         let Some(tokens) = object.get("tokens").and_then(Value::as_array) else {
             return Err(ConfigError::new(field, "must be an array"));
@@ -116,7 +117,8 @@ impl Registry {
         }
         if self.client(client).is_none() {
             let (name, domain) = (client.to_owned(), client.to_owned());
-            self.clients.push(Client { name, domain, dialect: None, tokens: Vec::new() });
+            let (dialect, user, tokens) = (None, None, Vec::new());
+            self.clients.push(Client { name, domain, dialect, user, tokens });
         }
         if let Some(found) = self.clients.iter_mut().find(|known| known.name == client) {
             found.tokens.push(token);

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use super::Dialect;
+use super::{Dialect, modernize};
 use crate::protocol::{
     Error,
     json::{self, Object},
@@ -64,7 +64,10 @@ pub fn canonicalize_body(
             let resolved = changes::resolve(&operations, &reading, dialect.leniency())?;
             changes::to_message(&resolved)
         }
-        _ => Value::Object(resource(&reading, resource_type, &object)?),
+        _ => {
+            let object = modernize(&object, &resource_type.schema.id);
+            Value::Object(resource(&reading, resource_type, &object)?)
+        }
     };
     written(&canonical)
 }

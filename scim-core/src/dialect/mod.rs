@@ -4,8 +4,10 @@
 //! [`crate::resource`]; here stands only where one client means something else than another.
 
 mod canonicalize;
+mod legacy;
 
 pub use canonicalize::canonicalize_body;
+pub use legacy::modernize;
 
 use crate::protocol::patch::Operation;
 use crate::resource::patch::Leniency;

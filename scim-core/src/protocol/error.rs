@@ -115,6 +115,12 @@ rows! {
     no_target = 400 NoTarget, "no_target";
     /// 400 `invalidValue`.
     invalid_value = 400 InvalidValue, "invalid_value";
+    /// 400 `invalidCursor` (RFC 9865 §2.1).
+    invalid_cursor = 400 InvalidCursor, "invalid_cursor";
+    /// 400 `expiredCursor` (RFC 9865 §2.1).
+    expired_cursor = 400 ExpiredCursor, "expired_cursor";
+    /// 400 `invalidCount` (RFC 9865 §2.1).
+    invalid_count = 400 InvalidCount, "invalid_count";
     /// 403: known, but not allowed to do this.
     forbidden = 403, "forbidden";
     /// 404: nothing of that name here.
@@ -123,6 +129,8 @@ rows! {
     not_acceptable = 406, "not_acceptable";
     /// 409 `uniqueness` with a text of its own.
     conflict = 409 Uniqueness, "uniqueness";
+    /// 409 without a keyword: a bulk operation refers to another one that failed (RFC 7644 §3.7.1).
+    unresolved = 409, "unresolved";
     /// 412: a condition of the request does not hold (RFC 7644 §3.14).
     precondition_failed = 412, "precondition_failed";
     /// 415: the body's media type is not JSON.

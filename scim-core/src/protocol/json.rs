@@ -21,12 +21,15 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Told apart from errors of syntax by these words, since `serde` errors carry text alone.
 const TWICE: &str = "a member occurs twice";
 const TOO_DEEP: &str = "nested too deeply";
+const LONG_TEXT: &str = "a text is too long";
+const LONG_ARRAY: &str = "an array has too many elements";
 
 /// Parses a body.
 ///
 /// # Errors
 /// `invalidSyntax` with the position: no JSON, a member that occurs twice, or nesting deeper than
-/// [`Limits::json_depth`].
+/// [`Limits::json_depth`]. 413 for a text over [`Limits::string_bytes`] or an array over
+/// [`Limits::array_items`].
 ///
 /// ```
 /// use scim_core::protocol::{json, limits::Limits};
@@ -39,12 +42,15 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Value, Error> {
         return Err(Error::invalid_syntax("the body is empty"));
     }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let parsed = Seed { depth: limits.json_depth }
+    let parsed = Seed { limits, depth: limits.json_depth }
         .deserialize(&mut reader)
         .and_then(|value| reader.end().map(|()| value));
     parsed.map_err(|error| {
         // The text of a serde error can hold a piece of the body; only our own words go out.
         let text = format!("{error}");
+        if let Some(words) = [LONG_TEXT, LONG_ARRAY].into_iter().find(|w| text.starts_with(w)) {
+            return Error::payload_too_large(format!("in the body, {words}"));
+        }
         let what = [TWICE, TOO_DEEP].into_iter().find(|words| text.starts_with(words));
         Error::invalid_syntax(format!(
             "the body is not valid: {} (line {}, column {})",
@@ -84,17 +90,27 @@ pub fn is_unassigned(value: &Value) -> bool {
     }
 }
 
-struct Seed {
+#[derive(Clone, Copy)]
+struct Seed<'l> {
+    limits: &'l Limits,
     depth: usize,
 }
 
-impl Seed {
-    fn inner<E: serde::de::Error>(&self) -> Result<Self, E> {
-        self.depth.checked_sub(1).map(|depth| Self { depth }).ok_or_else(|| E::custom(TOO_DEEP))
+impl Seed<'_> {
+    fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
+        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom(TOO_DEEP))?;
+        Ok(Self { depth, ..self })
+    }
+
+    fn text<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        if text.len() > self.limits.string_bytes {
+            return Err(E::custom(LONG_TEXT));
+        }
+        Ok(())
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Seed {
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -102,7 +118,7 @@ impl<'de> DeserializeSeed<'de> for Seed {
     }
 }
 
-impl<'de> Visitor<'de> for Seed {
+impl<'de> Visitor<'de> for Seed<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,11 +141,13 @@ impl<'de> Visitor<'de> for Seed {
         Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        self.text(value)?;
         Ok(Value::String(value.into()))
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
+        self.text(&value)?;
         Ok(Value::String(value))
     }
 
@@ -140,6 +158,9 @@ impl<'de> Visitor<'de> for Seed {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
         while let Some(item) = seq.next_element_seed(self.inner()?)? {
+            if items.len() >= self.limits.array_items {
+                return Err(A::Error::custom(LONG_ARRAY));
+            }
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -149,11 +170,33 @@ impl<'de> Visitor<'de> for Seed {
         let mut object = Object::new();
         let mut seen = BTreeSet::new();
         while let Some(name) = map.next_key::<String>()? {
+            self.text(&name)?;
             if !seen.insert(name.to_ascii_lowercase()) {
                 return Err(A::Error::custom(TWICE));
             }
             object.insert(name, map.next_value_seed(self.inner()?)?);
         }
         Ok(Value::Object(object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use crate::protocol::limits::Limits;
+
+    #[test]
+    fn texts_and_arrays_have_limits() {
+        let limits = Limits { string_bytes: 4, array_items: 2, ..Limits::default() };
+        assert!(parse(br#"["abcd", "a"]"#, &limits).is_ok());
+        for (body, words) in [
+            (&br#"["abcde"]"#[..], "in the body, a text is too long"),
+            (&br#"["\u0061bcde"]"#[..], "in the body, a text is too long"),
+            (&br#"{"abcde": 1}"#[..], "in the body, a text is too long"),
+            (&b"[1, 2, 3]"[..], "in the body, an array has too many elements"),
+        ] {
+            let error = parse(body, &limits).unwrap_err();
+            assert_eq!((error.status(), error.detail()), (413, words));
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What SCIM says on the wire: errors, limits, paths, filters, PATCH, queries and messages.
 
+pub mod bulk;
 pub mod datetime;
 pub mod error;
 pub mod filter;

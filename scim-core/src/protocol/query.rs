@@ -1,4 +1,4 @@
-//! The parameters of a list (RFC 7644 §3.4.2).
+//! The parameters of a list (RFC 7644 §3.4.2, RFC 9865 §2).
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -38,16 +38,21 @@ pub struct ListQuery {
     pub start_index: u64,
     /// Number of resources wanted at most.
     pub count: u64,
+    /// With cursor paging: the cursor of the page, empty for the first one (RFC 9865 §2).
+    pub cursor: Option<String>,
 }
 
 impl ListQuery {
     /// Reads the decoded parameters of a query; those that are not about lists are passed over.
     ///
     /// A `startIndex` below 1 counts as 1, a `count` below 0 as 0, one above
-    /// [`Limits::page_resources`] as that (RFC 7644 §3.4.2.4).
+    /// [`Limits::page_resources`] as that (RFC 7644 §3.4.2.4). With a `cursor` a page holds at
+    /// least one resource.
     ///
     /// # Errors
-    /// `invalidFilter`; `invalidValue` for numbers that are none, or an unknown `sortOrder`.
+    /// `invalidFilter`; `invalidValue` for numbers that are none, for an unknown `sortOrder`, and
+    /// for `startIndex` beside `cursor`; `invalidCount` for a count beside `cursor` that is no
+    /// number above 0.
     pub fn parse(query: &[(String, String)], limits: &Limits) -> Result<Self, Error> {
         let sort_order = match parameter(query, "sortOrder") {
             None | Some("") => SortOrder::Ascending,
@@ -68,14 +73,30 @@ impl ListQuery {
                 Some(filter::parse(text, limits).map_err(filter::FilterError::in_filter)?)
             }
         };
-        let count = number(query, "count")?.unwrap_or(limits.page_resources);
+        let cursor = parameter(query, "cursor").map(ToString::to_string);
+        let (start_index, count) = match &cursor {
+            None => (number(query, "startIndex")?, number(query, "count")?),
+            Some(_) => (None, page_size(query)?),
+        };
         Ok(Self {
             filter,
             sort_by,
             sort_order,
-            start_index: number(query, "startIndex")?.unwrap_or(1).max(1),
-            count: count.min(limits.page_resources),
+            start_index: start_index.unwrap_or(1).max(1),
+            count: count.unwrap_or(limits.page_resources).min(limits.page_resources),
+            cursor,
         })
+    }
+}
+
+/// `count` beside `cursor` (RFC 9865 §2).
+fn page_size(query: &[(String, String)]) -> Result<Option<u64>, Error> {
+    if parameter(query, "startIndex").is_some_and(|text| !text.trim().is_empty()) {
+        return Err(Error::invalid_value("`startIndex` and `cursor` exclude each other"));
+    }
+    match number(query, "count") {
+        Ok(Some(0)) | Err(_) => Err(Error::invalid_count("`count` must be an integer above 0")),
+        Ok(count) => Ok(count),
     }
 }
 
@@ -102,8 +123,16 @@ pub fn of_search_request(body: &Object) -> Result<Vec<(String, String)>, Error> 
     Ok(query)
 }
 
-const SEARCH_MEMBERS: [&str; 7] =
-    ["attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count"];
+const SEARCH_MEMBERS: [&str; 8] = [
+    "attributes",
+    "excludedAttributes",
+    "filter",
+    "sortBy",
+    "sortOrder",
+    "startIndex",
+    "count",
+    "cursor",
+];
 
 /// The value of a decoded parameter.
 #[must_use]

@@ -7,24 +7,33 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
+use super::me::{Me, MeAnswer, MeAttribute};
+use super::password::Passwords;
 use crate::auth::{ConfigError, Registry};
 use crate::dialect::Dialect;
 use crate::protocol::json::{self, Object};
 use crate::protocol::limits::Limits;
 use crate::protocol::route::Bases;
 use crate::resource::Unknown;
+use crate::schema::Catalog;
 
 /// The client that the operator's own token stands for.
 const OPERATOR: &str = "default";
 /// Bytes of the document.
 const DOCUMENT_BYTES: usize = 1024 * 1024;
 
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 13] = [
     "bases",
+    "canonical_values",
     "clients",
     "dialect",
     "limits",
+    "me",
+    "nested_groups",
+    "passwords",
     "public_url",
+    "resource_types",
+    "schemas",
     "trust_forwarded",
     "unknown_attributes",
 ];
@@ -40,8 +49,16 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether `X-Forwarded-Proto` and `X-Forwarded-Host` count for locations.
     pub trust_forwarded: bool,
+    /// The resource types, with their schemas.
+    pub catalog: Catalog,
     /// What becomes of unknown attributes.
     pub unknown: Unknown,
+    /// Who `/Me` is.
+    pub me: Me,
+    /// Whether a user's groups are also those that contain its groups.
+    pub nested_groups: bool,
+    /// What becomes of passwords.
+    pub passwords: Passwords,
     /// The limits.
     pub limits: Limits,
 }
@@ -53,7 +70,11 @@ impl Default for Config {
             bases: Bases::default(),
             public_url: None,
             trust_forwarded: false,
+            catalog: Catalog::default(),
             unknown: Unknown::Ignore,
+            me: Me::default(),
+            nested_groups: false,
+            passwords: Passwords::Drop,
             limits: Limits::default(),
         }
     }
@@ -97,11 +118,14 @@ impl Config {
             let unknown = || ConfigError::new("dialect", "names no known dialect");
             config.registry.set_default_dialect(Dialect::from_name(name).ok_or_else(unknown)?);
         }
-        match document.get("trust_forwarded") {
-            None => {}
-            Some(Value::Bool(trust)) => config.trust_forwarded = *trust,
-            Some(_) => return Err(ConfigError::new("trust_forwarded", "must be true or false")),
-        }
+        config.trust_forwarded = flag(&document, "trust_forwarded")?;
+        config.nested_groups = flag(&document, "nested_groups")?;
+        config.me = read_me(&document)?;
+        config.passwords = match text_field(&document, "passwords")? {
+            None | Some("drop") => Passwords::Drop,
+            Some("hash") => Passwords::Hash,
+            Some(_) => return Err(ConfigError::new("passwords", "must be drop or hash")),
+        };
         config.unknown = match text_field(&document, "unknown_attributes")? {
             None | Some("ignore") => Unknown::Ignore,
             Some("refuse") => Unknown::Refuse,
@@ -109,6 +133,7 @@ impl Config {
                 return Err(ConfigError::new("unknown_attributes", "must be ignore or refuse"));
             }
         };
+        config.catalog = read_catalog(&document)?;
         match document.get("limits") {
             None => {}
             Some(Value::Object(limits)) => config.limits = read_limits(limits)?,
@@ -145,6 +170,54 @@ fn text_field<'a>(object: &'a Object, name: &str) -> Result<Option<&'a str>, Con
     }
 }
 
+fn read_catalog(document: &Object) -> Result<Catalog, ConfigError> {
+    let catalog = Catalog::configured(document.get("schemas"), document.get("resource_types"));
+    let mut catalog = catalog.map_err(|error| ConfigError::new(error.field, error.message))?;
+    match text_field(document, "canonical_values")? {
+        None | Some("offer") => {}
+        Some("enforce") => catalog.enforce_canonical_values(),
+        Some(_) => return Err(ConfigError::new("canonical_values", "must be offer or enforce")),
+    }
+    Ok(catalog)
+}
+
+fn flag(object: &Object, name: &str) -> Result<bool, ConfigError> {
+    match object.get(name) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err(ConfigError::new(name, "must be true or false")),
+    }
+}
+
+fn read_me(document: &Object) -> Result<Me, ConfigError> {
+    let object = match document.get("me") {
+        None => return Ok(Me::default()),
+        Some(Value::Object(object)) => object,
+        Some(_) => return Err(ConfigError::new("me", "must be an object")),
+    };
+    check_fields(object, "me.", &["answer", "attribute"])?;
+    let text = |name: &str| match object.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(&**text)),
+        Some(_) => Err(ConfigError::new(format!("me.{name}"), "must be a string")),
+    };
+    let attribute = match text("attribute")? {
+        None | Some("userName") => MeAttribute::UserName,
+        Some("externalId") => MeAttribute::ExternalId,
+        Some("id") => MeAttribute::Id,
+        Some(_) => {
+            let message = "must be userName, externalId or id";
+            return Err(ConfigError::new("me.attribute", message));
+        }
+    };
+    let answer = match text("answer")? {
+        None | Some("redirect") => MeAnswer::Redirect,
+        Some("serve") => MeAnswer::Serve,
+        Some(_) => return Err(ConfigError::new("me.answer", "must be redirect or serve")),
+    };
+    Ok(Me { attribute, answer })
+}
+
 fn read_bases(value: &Value) -> Result<Bases, ConfigError> {
     let texts = value
         .as_array()
@@ -176,14 +249,18 @@ fn read_limits(object: &Object) -> Result<Limits, ConfigError> {
         good.map(Some).ok_or_else(|| ConfigError::new(format!("limits.{name}"), message()))
     };
     let mut known = Vec::new();
-    let mut sizes: [(&'static str, &mut usize); 8] = [
+    let mut sizes: [(&'static str, &mut usize); 12] = [
         ("body_bytes", &mut limits.body_bytes),
         ("json_depth", &mut limits.json_depth),
+        ("string_bytes", &mut limits.string_bytes),
+        ("array_items", &mut limits.array_items),
         ("target_bytes", &mut limits.target_bytes),
         ("filter_bytes", &mut limits.filter_bytes),
         ("filter_depth", &mut limits.filter_depth),
         ("filter_terms", &mut limits.filter_terms),
         ("patch_operations", &mut limits.patch_operations),
+        ("bulk_operations", &mut limits.bulk_operations),
+        ("bulk_bytes", &mut limits.bulk_bytes),
         ("attributes_named", &mut limits.attributes_named),
     ];
     for (name, field) in &mut sizes {
@@ -199,6 +276,7 @@ fn read_limits(object: &Object) -> Result<Limits, ConfigError> {
     for (name, field) in [
         ("page_resources", &mut limits.page_resources),
         ("scan_resources", &mut limits.scan_resources),
+        ("cursor_seconds", &mut limits.cursor_seconds),
     ] {
         known.push(name);
         if let Some(value) = number(name)? {

@@ -18,6 +18,25 @@ pub struct Head<'a> {
     pub headers: &'a [(&'a str, &'a [u8])],
 }
 
+/// What an answer to a write should hold (RFC 7240 §4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preference {
+    /// No body.
+    Minimal,
+    /// The resource.
+    Representation,
+}
+
+impl Preference {
+    /// As the `preference-applied` field says it.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Minimal => "return=minimal",
+            Self::Representation => "return=representation",
+        }
+    }
+}
+
 /// The media type of SCIM (RFC 7644 §8.1).
 pub(super) const SCIM_JSON: &str = "application/scim+json";
 const JSON: &str = "application/json";
@@ -63,6 +82,24 @@ impl<'a> Head<'a> {
         };
         let scim = accept.is_empty() || takes(SCIM_JSON) || takes("*/*") || takes("application/*");
         if !scim && takes(JSON) { JSON } else { SCIM_JSON }
+    }
+
+    /// How much of the outcome the client prefers to see (RFC 7240 §4.2): of several, the first.
+    pub(super) fn preference(&self) -> Option<Preference> {
+        let fields = self.all("prefer");
+        let texts = fields.iter().filter_map(|field| core::str::from_utf8(field).ok());
+        let mut preferences = texts.flat_map(|text| text.split(','));
+        preferences.find_map(|preference| {
+            let (name, value) = preference.split(';').next()?.split_once('=')?;
+            if !name.trim().eq_ignore_ascii_case("return") {
+                return None;
+            }
+            match value.trim().trim_matches('"').to_ascii_lowercase().as_str() {
+                "minimal" => Some(Preference::Minimal),
+                "representation" => Some(Preference::Representation),
+                _ => None,
+            }
+        })
     }
 
     /// The id that a proxy gave the request, if it is harmless.

@@ -1,26 +1,22 @@
-//! Lists: filter, order and page over one snapshot (RFC 7644 §3.4.2).
+//! Lists: filter, order and page over one snapshot (RFC 7644 §3.4.2, RFC 9865).
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::plan::{self, Memberships};
-use super::sort::{self, SortKey};
+use super::cursor::{Cursor, Position};
+use super::lane::{LaneKind, Lanes, Spot};
+use super::plan;
+use super::search::{SCAN_PAGE, Search};
+use super::sort::{self, Place, SortBy, SortKey};
 use super::view::View;
 use crate::protocol::Error;
-use crate::protocol::filter::Filter;
-use crate::protocol::json::Object;
 use crate::protocol::limits::Limits;
-use crate::protocol::message::list_response;
-use crate::protocol::query::ListQuery;
+use crate::protocol::query::{ListQuery, SortOrder};
 use crate::resource::{Projection, matching};
-use crate::store::keys::ResourceId;
 use crate::store::record::Record;
-use crate::store::{Read, directory, members};
-
-/// Resources read at once when all are looked at.
-const SCAN_PAGE: usize = 200;
+use crate::store::{Read, directory};
 
 /// One resource type of a list, and what of its resources is shown.
 pub(super) struct Listed<'a> {
@@ -28,188 +24,243 @@ pub(super) struct Listed<'a> {
     pub(super) projection: Projection,
 }
 
-/// A resource that a search found: its key to sort by, its type's place, its id.
-type Found = (Option<SortKey>, usize, ResourceId);
+/// A page.
+#[derive(Debug)]
+pub(super) struct Listing {
+    /// How many resources match.
+    pub(super) total: u64,
+    pub(super) resources: Vec<Value>,
+    /// With cursor paging: where the page after this one begins, if there is one.
+    pub(super) next: Option<Cursor>,
+    /// With cursor paging: where the page before this one ends, if there is one.
+    pub(super) previous: Option<Cursor>,
+}
 
-/// Answers a list request over one or several resource types from `read`.
+/// Which of the resources that match are on the page.
+struct Window<'a> {
+    /// A cursor's page begins (or ends) at its position.
+    cursor: Option<&'a Cursor>,
+    skip: u64,
+    take: usize,
+}
+
+/// What stands in a window, in the order of the list.
+struct Picked {
+    total: u64,
+    /// By place of the type.
+    records: Vec<(Place, Record)>,
+    /// Whether more follow, in the direction that was walked.
+    more: bool,
+}
+
+/// Answers a list request over one or several resource types from `read`. `cursor` is the one of
+/// the request; without it, a request for cursor paging gets the first page.
 ///
-/// A type that does not have what the filter names has no match, unless no type has it.
+/// A type that does not have what the filter names has no match, unless no type has it; one that
+/// does not have the attribute to sort by is as one without a value.
 pub(super) async fn list(
     read: &impl Read,
     types: &[Listed<'_>],
     query: &ListQuery,
+    cursor: Option<&Cursor>,
     limits: &Limits,
-) -> Result<Value, Error> {
-    let (total, resources) = if query.filter.is_none() && query.sort_by.is_none() {
-        all(read, types, query).await?
-    } else {
-        search(read, types, query, limits).await?
+) -> Result<Listing, Error> {
+    let searches = searches(types, query)?;
+    let take = usize::try_from(query.count).unwrap_or(usize::MAX);
+    let window = Window { cursor, skip: query.start_index.saturating_sub(1), take };
+    let picked = match lanes(read, &searches).await? {
+        Some(lanes) => along(read, &searches, &lanes, query, &window, limits).await?,
+        None => collected(read, &searches, query, &window, limits).await?,
     };
-    Ok(list_response(total, query.start_index, &resources))
-}
-
-/// Everything, in the order of creation: counted, not walked through.
-async fn all(
-    read: &impl Read,
-    types: &[Listed<'_>],
-    query: &ListQuery,
-) -> Result<(u64, Vec<Value>), Error> {
-    let mut skip = query.start_index.saturating_sub(1);
-    let mut total = 0;
-    let mut resources = Vec::new();
-    for listed in types {
-        let count = directory::count(read, listed.view.resource_type).await?;
-        total += count;
-        let room = usize::try_from(query.count).unwrap_or(usize::MAX) - resources.len();
-        if room > 0 && skip < count {
-            for record in directory::page(read, listed.view.resource_type, skip, room).await? {
-                resources.push(listed.view.answer(read, &record, &listed.projection).await?);
-            }
-        }
-        skip = skip.saturating_sub(count);
-    }
-    Ok((total, resources))
-}
-
-async fn search(
-    read: &impl Read,
-    types: &[Listed<'_>],
-    query: &ListQuery,
-    limits: &Limits,
-) -> Result<(u64, Vec<Value>), Error> {
-    let mut found: Vec<Found> = Vec::new();
-    let mut refusal = None;
-    let mut searched = false;
-    for (place, listed) in types.iter().enumerate() {
-        match Search::new(read, &listed.view, query, limits) {
-            Ok(mut search) => {
-                search.run().await?;
-                found.extend(search.found.into_iter().map(|(key, id)| (key, place, id)));
-                searched = true;
-            }
-            Err(error) => refusal = refusal.or(Some(error)),
-        }
-    }
-    if let (Some(error), false) = (refusal, searched) {
-        return Err(error);
-    }
-    if query.sort_by.is_some() {
-        sort::sort(&mut found, query.sort_order);
-    }
-    let skip = usize::try_from(query.start_index.saturating_sub(1)).unwrap_or(usize::MAX);
-    let count = usize::try_from(query.count).unwrap_or(usize::MAX);
-    let mut resources = Vec::new();
-    for (_, place, id) in found.iter().skip(skip).take(count) {
+    let mut resources = Vec::with_capacity(picked.records.len());
+    for ((_, place, _), record) in &picked.records {
         let Some(Listed { view, projection }) = types.get(*place) else { continue };
-        if let Some(record) = directory::load(read, view.resource_type, *id).await? {
-            resources.push(view.answer(read, &record, projection).await?);
-        }
+        resources.push(view.answer(read, record, projection).await?);
     }
-    Ok((u64::try_from(found.len()).unwrap_or(u64::MAX), resources))
+    let (next, previous) = match query.cursor {
+        Some(_) => around(&picked, types, cursor),
+        None => (None, None),
+    };
+    Ok(Listing { total: picked.total, resources, next, previous })
 }
 
-struct Search<'a, R> {
-    read: &'a R,
-    view: &'a View<'a>,
-    filter: Option<Filter>,
-    sort_by: Option<sort::SortBy>,
-    limits: &'a Limits,
-    found: Vec<(Option<SortKey>, ResourceId)>,
-}
-
-impl<'a, R: Read> Search<'a, R> {
-    fn new(
-        read: &'a R,
-        view: &'a View<'a>,
-        query: &ListQuery,
-        limits: &'a Limits,
-    ) -> Result<Self, Error> {
+fn searches<'a>(types: &[Listed<'a>], query: &ListQuery) -> Result<Vec<Search<'a>>, Error> {
+    let mut searches = Vec::with_capacity(types.len());
+    let (mut refusal, mut sorted) = (None, query.sort_by.is_none());
+    for (place, Listed { view, .. }) in types.iter().enumerate() {
         let filter = query.filter.clone();
-        let filter = filter.map(|f| matching::resolve(f, view.resource_type)).transpose()?;
+        let filter = filter.map(|f| matching::resolve(f, view.resource_type)).transpose();
         let sort_by = query.sort_by.as_ref();
-        let sort_by =
-            sort_by.map(|path| sort::SortBy::find(path, view.resource_type)).transpose()?;
-        Ok(Self { read, view, filter, sort_by, limits, found: Vec::new() })
-    }
-
-    async fn run(&mut self) -> Result<(), Error> {
-        let view = self.view;
-        let plan =
-            self.filter.as_ref().and_then(|f| plan::plan(f, view.resource_type, view.domain));
-        if let Some(plan) = plan {
-            for id in plan::candidates(self.read, &plan, self.limits.scan_resources).await? {
-                if let Some(record) = directory::load(self.read, view.resource_type, id).await? {
-                    self.consider(&record).await?;
-                }
+        let sort_by = sort_by.map(|path| SortBy::find(path, view.resource_type)).transpose();
+        sorted |= sort_by.is_ok();
+        match (filter, sort_by) {
+            (Ok(filter), sort_by) => {
+                refusal = refusal.or(sort_by.as_ref().err().cloned());
+                let sort_by = sort_by.ok().flatten();
+                let plan = filter.as_ref().and_then(|f| plan::plan(f, view));
+                searches.push(Search { place, view: *view, filter, sort_by, plan });
             }
-            return Ok(());
-        }
-        if directory::count(self.read, view.resource_type).await? > self.limits.scan_resources {
-            return Err(plan::too_many());
-        }
-        let mut seen = 0;
-        loop {
-            let page = directory::page(self.read, view.resource_type, seen, SCAN_PAGE).await?;
-            for record in &page {
-                self.consider(record).await?;
-            }
-            seen += u64::try_from(page.len()).unwrap_or(u64::MAX);
-            if page.len() < SCAN_PAGE {
-                return Ok(());
-            }
+            (Err(error), _) => refusal = Some(error),
         }
     }
+    match refusal {
+        Some(error) if searches.is_empty() || !sorted => Err(error),
+        _ => Ok(searches),
+    }
+}
 
-    async fn consider(&mut self, record: &Record) -> Result<(), Error> {
-        let mut resource = self.view.attributes(record);
-        let is_match = match &self.filter {
-            None => true,
-            Some(filter) => {
-                for attribute in ["members", "groups"] {
-                    let asked = Memberships::asked(filter, attribute);
-                    self.fill(&mut resource, attribute, &asked, record).await?;
-                }
-                let resource = Value::Object(resource.clone());
-                matching::matches(filter, self.view.resource_type, &resource)
-            }
+/// The lanes that have the list in its order; `None` if it must be collected and sorted.
+async fn lanes(read: &impl Read, searches: &[Search<'_>]) -> Result<Option<Lanes>, Error> {
+    let mut kinds = Vec::with_capacity(searches.len());
+    for (at, search) in searches.iter().enumerate() {
+        let kind = match &search.sort_by {
+            None => Some(LaneKind::Resources),
+            // The lanes of several types would have to be merged.
+            Some(sort_by) if searches.len() == 1 => sort_by.lane(search.view.resource_type),
+            Some(_) => None,
         };
-        if is_match {
-            let key = self.sort_by.as_ref().and_then(|sort_by| sort_by.key(&resource));
-            self.found.push((key, record.id));
-        }
-        Ok(())
-    }
-
-    /// Puts as much of a membership list into the resource as the filter needs to be judged.
-    async fn fill(
-        &self,
-        resource: &mut Object,
-        attribute: &'static str,
-        asked: &Memberships,
-        record: &Record,
-    ) -> Result<(), Error> {
-        let of_group = attribute == "members";
-        if of_group != (&*self.view.resource_type.name == "Group") {
-            return Ok(());
-        }
-        let list: Vec<Value> = match asked {
-            Memberships::None => return Ok(()),
-            Memberships::All if of_group => self.view.members(self.read, record.id).await?,
-            Memberships::All => self.view.groups(self.read, record.id).await?,
-            Memberships::Only(values) => {
-                let mut list = Vec::new();
-                for value in values {
-                    let Some(other) = ResourceId::parse(value) else { continue };
-                    let (group, member) =
-                        if of_group { (record.id, other) } else { (other, record.id) };
-                    if members::contains(self.read, group, member).await? {
-                        list.push(json!({"value": value}));
-                    }
-                }
-                list
-            }
+        let (Some(kind), None, true) = (kind, &search.plan, search.place == at) else {
+            return Ok(None);
         };
-        resource.insert(String::from(attribute), list.into());
-        Ok(())
+        kinds.push((search.view.resource_type, kind));
+    }
+    Ok(Lanes::of(read, kinds.into_iter()).await?)
+}
+
+/// Walks along the lanes and reads no more than the page, or, with a filter, than it takes to know
+/// how many resources match: a cursor carries that number on.
+async fn along(
+    read: &impl Read,
+    searches: &[Search<'_>],
+    lanes: &Lanes,
+    query: &ListQuery,
+    window: &Window<'_>,
+    limits: &Limits,
+) -> Result<Picked, Error> {
+    let filtered = query.filter.is_some();
+    if filtered && lanes.largest() > limits.scan_resources {
+        return Err(plan::too_many());
+    }
+    let known = match window.cursor {
+        Some(cursor) if filtered => cursor.total,
+        _ => (!filtered).then(|| lanes.total()),
+    };
+    let backwards = window.cursor.is_some_and(|cursor| cursor.backwards);
+    let reversed = backwards != (query.sort_order == SortOrder::Descending);
+    let from = window.cursor.and_then(|cursor| cursor.after.as_ref());
+    let mut at = from.map(|position| spot(searches, lanes, position)).transpose()?;
+    // One more than wanted shows whether there is another page.
+    let (wanted, mut skip) = (window.take.saturating_add(1), window.skip);
+    let (mut matched, mut records) = (0, Vec::new());
+    loop {
+        let (step, passed) = if filtered { (SCAN_PAGE, 0) } else { (wanted, skip) };
+        let spots = lanes.step(read, at.as_ref(), reversed, passed, step).await?;
+        for spot in &spots {
+            let Some(search) = searches.get(spot.place) else { continue };
+            let record = directory::load(read, search.view.resource_type, spot.id).await?;
+            let Some(record) = record else { continue };
+            if !search.matches(read, &record).await? {
+                continue;
+            }
+            matched += 1;
+            if filtered && skip > 0 {
+                skip -= 1;
+            } else if records.len() < wanted {
+                records.push((place_of(spot), record));
+            }
+        }
+        let enough = known.is_some() && records.len() == wanted;
+        if !filtered || enough || spots.len() < step {
+            break;
+        }
+        at = spots.into_iter().next_back();
+    }
+    let more = records.len() == wanted;
+    records.truncate(window.take);
+    if backwards {
+        records.reverse();
+    }
+    Ok(Picked { total: known.unwrap_or(matched), records, more })
+}
+
+fn place_of(spot: &Spot) -> Place {
+    (Some(SortKey::Entry(spot.key.clone())), spot.place, spot.id)
+}
+
+fn place_named(searches: &[Search<'_>], name: &str) -> Result<usize, Error> {
+    let known = searches.iter().find(|search| *search.view.resource_type.name == *name);
+    known.map(|search| search.place).ok_or_else(super::cursor::invalid)
+}
+
+fn spot(searches: &[Search<'_>], lanes: &Lanes, position: &Position) -> Result<Spot, Error> {
+    let place = place_named(searches, &position.resource_type)?;
+    let Some(SortKey::Entry(key)) = &position.key else { return Err(super::cursor::invalid()) };
+    lanes.spot(place, key, position.id).ok_or_else(super::cursor::invalid)
+}
+
+/// Collects all that match, sorts, and reads the page.
+async fn collected(
+    read: &impl Read,
+    searches: &[Search<'_>],
+    query: &ListQuery,
+    window: &Window<'_>,
+    limits: &Limits,
+) -> Result<Picked, Error> {
+    let mut found: Vec<Place> = Vec::new();
+    for search in searches {
+        found.extend(search.all(read, limits.scan_resources).await?);
+    }
+    found.sort_by(|a, b| sort::order(a, b, query.sort_order));
+    let skip = usize::try_from(window.skip).unwrap_or(usize::MAX).min(found.len());
+    let (mut start, mut end) = (skip, skip.saturating_add(window.take).min(found.len()));
+    let backwards = window.cursor.is_some_and(|cursor| cursor.backwards);
+    if let Some(position) = window.cursor.and_then(|cursor| cursor.after.as_ref()) {
+        let place = place_named(searches, &position.resource_type)?;
+        let here = (position.key.clone(), place, position.id);
+        let order = |one: &Place| sort::order(one, &here, query.sort_order);
+        (start, end) = if backwards {
+            let end = found.partition_point(|one| order(one).is_lt());
+            (end.saturating_sub(window.take), end)
+        } else {
+            let start = found.partition_point(|one| order(one).is_le());
+            (start, start.saturating_add(window.take).min(found.len()))
+        };
+    }
+    let more = if backwards { start > 0 } else { end < found.len() };
+    let total = u64::try_from(found.len()).unwrap_or(u64::MAX);
+    let mut records = Vec::new();
+    for place in found.drain(start..end) {
+        let Some(search) = searches.iter().find(|search| search.place == place.1) else { continue };
+        if let Some(record) = directory::load(read, search.view.resource_type, place.2).await? {
+            records.push((place, record));
+        }
+    }
+    Ok(Picked { total, records, more })
+}
+
+/// The cursors of the pages after and before the one that was picked.
+fn around(
+    picked: &Picked,
+    types: &[Listed<'_>],
+    cursor: Option<&Cursor>,
+) -> (Option<Cursor>, Option<Cursor>) {
+    let at = |entry: Option<&(Place, Record)>, backwards: bool| {
+        let ((key, place, id), _) = entry?;
+        let resource_type = String::from(&*types.get(*place)?.view.resource_type.name);
+        let after = Some(Position { key: key.clone(), resource_type, id: *id });
+        Some(Cursor { backwards, after, total: Some(picked.total) })
+    };
+    let (first, last) = (picked.records.first(), picked.records.last());
+    match cursor {
+        None => (at(last, false).filter(|_| picked.more), None),
+        Some(cursor) if cursor.after.is_none() => (at(last, false).filter(|_| picked.more), None),
+        Some(Cursor { backwards: false, .. }) => {
+            (at(last, false).filter(|_| picked.more), at(first, true))
+        }
+        // Nothing is left before the page that the client came from: on goes the beginning.
+        Some(_) => {
+            let start = Cursor { backwards: false, after: None, total: Some(picked.total) };
+            (at(last, false).or(Some(start)), at(first, true).filter(|_| picked.more))
+        }
     }
 }

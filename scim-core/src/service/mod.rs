@@ -3,12 +3,20 @@
 //! [`Service::handle`] is the one way through the code: route, gate, read, serve, answer.
 
 mod audit;
+mod bulk;
 mod condition;
 mod config;
+mod cursor;
 mod head;
+mod lane;
 mod list;
+mod me;
 mod memberships;
+mod nested;
+mod paging;
+mod password;
 mod plan;
+mod search;
 mod sort;
 mod view;
 mod write;
@@ -21,24 +29,28 @@ use serde_json::{Value, json};
 
 use self::audit::Audit;
 use self::condition::Condition;
-use self::list::Listed;
-use self::view::{View, etag};
+use self::head::Preference;
+use self::password::Keeping;
+use self::view::{NAMES_ALONE, NAMES_WRITTEN, View, etag};
 use self::write::Write;
 use crate::auth::Client;
 use crate::dialect::Dialect;
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::json::Object;
-use crate::protocol::query::{self, ListQuery, parameter};
+use crate::protocol::limits::Limits;
+use crate::protocol::query::{self, parameter};
 use crate::protocol::route::{self, Endpoint, Route};
 use crate::protocol::{Error, datetime, json as scim_json, message};
 use crate::resource::{Projection, Reading};
 use crate::schema::{Catalog, ResourceType, discovery};
 use crate::store::keys::ResourceId;
 use crate::store::record::Record;
-use crate::store::{Options, Store, directory};
+use crate::store::{Options, Store, Transaction, directory};
 
 pub use config::Config;
 pub use head::Head;
+pub use me::{Me, MeAnswer, MeAttribute};
+pub use password::Passwords;
 
 /// Why a body could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +101,14 @@ impl Answer {
         self.headers.push((name, value));
         self
     }
+
+    /// Says that a preference was followed (RFC 7240 §3).
+    fn applied(self, preference: Option<Preference>) -> Self {
+        match preference {
+            Some(preference) => self.with("preference-applied", preference.text().into()),
+            None => self,
+        }
+    }
 }
 
 impl From<Error> for Answer {
@@ -118,7 +138,8 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
     /// A service with its storage, clock and randomness.
     pub fn new(config: Config, kv: K, clock: C, random: R) -> Self {
         let store = Store::new(kv, clock, random, Options::default());
-        Self { config, catalog: Catalog::default(), store }
+        let catalog = config.catalog.clone();
+        Self { config, catalog, store }
     }
 
     /// The tenant's tree.
@@ -181,8 +202,17 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         route::check_method(head.method, &route.endpoint)?;
         let base = format!("{}{}", head.origin(&self.config), route.base);
         let call = Call { head, route, client, dialect, base };
+        let redirects = self.config.me.answer == MeAnswer::Redirect;
         let body = match head.method {
-            "POST" | "PUT" | "PATCH" => Some(self.read_body(head, body).await?),
+            // It goes elsewhere.
+            _ if call.route.endpoint == Endpoint::Me && redirects => None,
+            "POST" | "PUT" | "PATCH" => {
+                let limits = match call.route.endpoint {
+                    Endpoint::Bulk => self.config.limits.of_bulk(),
+                    _ => self.config.limits,
+                };
+                Some(read_body(head, body, &limits).await?)
+            }
             _ => None,
         };
         self.serve(&call, body, audit).await
@@ -198,29 +228,6 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         }
     }
 
-    async fn read_body(
-        &self,
-        head: Head<'_>,
-        body: impl AsyncFnOnce(usize) -> Result<Vec<u8>, ReadError>,
-    ) -> Result<Object, Error> {
-        let limit = self.config.limits.body_bytes;
-        let too_large = || Error::payload_too_large(format!("the body is over {limit} bytes"));
-        head.check_content()?;
-        let announced = head.text("content-length").and_then(|text| text.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > limit) {
-            return Err(too_large());
-        }
-        let bytes = match body(limit).await {
-            Ok(bytes) if bytes.len() > limit => return Err(too_large()),
-            Ok(bytes) => bytes,
-            Err(ReadError::TooLarge) => return Err(too_large()),
-            Err(ReadError::Broken) => {
-                return Err(Error::bad_request("the body ended before its time"));
-            }
-        };
-        scim_json::parse_object(&bytes, &self.config.limits)
-    }
-
     async fn serve(
         &self,
         call: &Call<'_>,
@@ -229,7 +236,9 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
     ) -> Result<Answer, Error> {
         match &call.route.endpoint {
             Endpoint::ServiceProviderConfig => {
-                Ok(Answer::ok(discovery::service_provider_config(&call.base, &self.config.limits)))
+                let limits = &self.config.limits;
+                let passwords = self.config.passwords == Passwords::Hash;
+                Ok(Answer::ok(discovery::service_provider_config(&call.base, limits, passwords)))
             }
             Endpoint::ResourceTypes(name) => self.resource_types(call, name.as_deref()),
             Endpoint::Schemas(urn) => self.schemas(call, urn.as_deref()),
@@ -254,9 +263,9 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
                 self.list(call, types, &query).await
             }
             Endpoint::Root => self.list(call, self.catalog.types(), &call.route.query).await,
-            Endpoint::Bulk | Endpoint::Me | Endpoint::Alive => {
-                Err(Error::not_implemented("this endpoint is not served"))
-            }
+            Endpoint::Bulk => self.bulk(call, &body.unwrap_or_default()).await,
+            Endpoint::Me => self.me(call, body, audit).await,
+            Endpoint::Alive => Err(Error::not_implemented("this endpoint is not served")),
         }
     }
 
@@ -290,8 +299,14 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
     }
 
     fn view<'a>(&'a self, call: &'a Call<'_>, resource_type: &'a ResourceType) -> View<'a> {
-        let (domain, base) = (&*call.client.domain, &*call.base);
-        View { catalog: &self.catalog, resource_type, domain, base }
+        View {
+            catalog: &self.catalog,
+            resource_type,
+            domain: &call.client.domain,
+            base: &call.base,
+            nested_groups: self.config.nested_groups,
+            names: NAMES_ALONE,
+        }
     }
 
     fn projection(
@@ -306,31 +321,13 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         &'a self,
         call: &'a Call<'_>,
         resource_type: &'a ResourceType,
-    ) -> Write<'a, K, C, R> {
+    ) -> Write<'a> {
         Write {
-            store: &self.store,
             view: self.view(call, resource_type),
             reading: Reading { resource_type, unknown: self.config.unknown },
             limits: &self.config.limits,
+            keeping: Keeping { passwords: self.config.passwords, random: self.store.random() },
         }
-    }
-
-    /// A list of resources of one type, or of all types.
-    async fn list(
-        &self,
-        call: &Call<'_>,
-        types: &[ResourceType],
-        query: &[(String, String)],
-    ) -> Result<Answer, Error> {
-        let limits = &self.config.limits;
-        let page = ListQuery::parse(query, limits)?;
-        let listed = |resource_type| {
-            let projection = Projection::of_query(query, resource_type, limits)?;
-            Ok(Listed { view: self.view(call, resource_type), projection })
-        };
-        let types = types.iter().map(listed).collect::<Result<Vec<_>, Error>>()?;
-        let answer = self.store.read(async |read| list::list(read, &types, &page, limits).await);
-        Ok(Answer::ok(answer.await?))
     }
 
     async fn create(
@@ -341,12 +338,26 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         audit: &mut Audit,
     ) -> Result<Answer, Error> {
         let projection = self.projection(call, resource_type)?;
-        let record = self.write(call, resource_type).create(body).await?;
+        let projection = projection.of_write(resource_type, body, &self.config.limits);
+        let write = self.write(call, resource_type);
+        let wanted = write.wanted(body)?;
+        let record = self
+            .store
+            .transact(async |tx| {
+                let id = write::new_id(tx.now_ms(), self.store.random());
+                write.create(tx, id, &wanted).await
+            })
+            .await?;
         audit.resource_id = Some(record.id.to_text());
         let location = self.view(call, resource_type).location(record.id);
-        let mut answer = self.resource(call, resource_type, &record, &projection).await?;
+        let preference = call.head.preference();
+        let mut answer = if preference == Some(Preference::Minimal) {
+            Answer::empty(201).with("etag", etag(record.version))
+        } else {
+            self.resource(call, resource_type, &record, &projection).await?
+        };
         answer.status = 201;
-        Ok(answer.with("location", location))
+        Ok(answer.applied(preference).with("location", location))
     }
 
     async fn item(
@@ -362,20 +373,33 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         let write = self.write(call, resource_type);
         match (call.head.method, body) {
             ("PUT", Some(body)) => {
-                let record = write.replace(id, &body, &condition).await?;
-                self.resource(call, resource_type, &record, &projection).await
+                let wanted = write.wanted(&body)?;
+                let replace = async |tx: &mut Transaction<'_, K, C, R>| {
+                    write.replace(tx, id, &wanted, &condition).await
+                };
+                let record = self.store.transact(replace).await?;
+                let projection = projection.of_write(resource_type, &body, &self.config.limits);
+                self.written(call, resource_type, &record, &projection, false).await
             }
             ("PATCH", Some(body)) => {
-                let (record, dialect) = write.modify(id, &body, &condition, call.dialect).await?;
+                let modification = write.modification(&body, call.dialect)?;
+                let dialect = modification.dialect;
                 audit.dialect = Some(dialect.name());
+                let modify = async |tx: &mut Transaction<'_, K, C, R>| {
+                    write.modify(tx, id, &modification, &condition).await
+                };
+                let record = self.store.transact(modify).await?;
                 let asks_for_content = projection != Projection::Default;
-                if dialect.patch_answers_empty(&resource_type.endpoint) && !asks_for_content {
-                    return Ok(Answer::empty(204).with("etag", etag(record.version)));
-                }
-                self.resource(call, resource_type, &record, &projection).await
+                let empty =
+                    dialect.patch_answers_empty(&resource_type.endpoint) && !asks_for_content;
+                let projection = projection.of_write(resource_type, &body, &self.config.limits);
+                self.written(call, resource_type, &record, &projection, empty).await
             }
             ("DELETE", _) => {
-                write.delete(id, &condition).await?;
+                let delete = async |tx: &mut Transaction<'_, K, C, R>| {
+                    write.delete(tx, id, &condition).await
+                };
+                self.store.transact(delete).await?;
                 Ok(Answer::empty(204))
             }
             _ => self.get(call, resource_type, id, &condition, &projection).await,
@@ -395,6 +419,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
             .read(async |read| {
                 let record = directory::load(read, resource_type, id).await?;
                 let record = record.ok_or_else(no_resource)?;
+                condition.check_match(record.version)?;
                 let tag = etag(record.version);
                 if condition.has(record.version) {
                     return Ok(Answer::empty(304).with("etag", tag));
@@ -405,6 +430,26 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
             .await
     }
 
+    /// The answer to a PUT or PATCH: as the client prefers (RFC 7240 §4.2), else as its dialect
+    /// expects.
+    async fn written(
+        &self,
+        call: &Call<'_>,
+        resource_type: &ResourceType,
+        record: &Record,
+        projection: &Projection,
+        empty: bool,
+    ) -> Result<Answer, Error> {
+        let preference = call.head.preference();
+        let empty = preference.map_or(empty, |preference| preference == Preference::Minimal);
+        let answer = if empty {
+            Answer::empty(204).with("etag", etag(record.version))
+        } else {
+            self.resource(call, resource_type, record, projection).await?
+        };
+        Ok(answer.applied(preference))
+    }
+
     /// The answer that shows a record just written.
     async fn resource(
         &self,
@@ -413,10 +458,34 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         record: &Record,
         projection: &Projection,
     ) -> Result<Answer, Error> {
-        let view = self.view(call, resource_type);
+        let view = View { names: NAMES_WRITTEN, ..self.view(call, resource_type) };
         let body = self.store.read(async |read| view.answer(read, record, projection).await);
         Ok(Answer::ok(body.await.map_err(Error::from)?).with("etag", etag(record.version)))
     }
+}
+
+/// Reads a body within its limits.
+async fn read_body(
+    head: Head<'_>,
+    body: impl AsyncFnOnce(usize) -> Result<Vec<u8>, ReadError>,
+    limits: &Limits,
+) -> Result<Object, Error> {
+    let limit = limits.body_bytes;
+    let too_large = || Error::payload_too_large(format!("the body is over {limit} bytes"));
+    head.check_content()?;
+    let announced = head.text("content-length").and_then(|text| text.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let bytes = match body(limit).await {
+        Ok(bytes) if bytes.len() > limit => return Err(too_large()),
+        Ok(bytes) => bytes,
+        Err(ReadError::TooLarge) => return Err(too_large()),
+        Err(ReadError::Broken) => {
+            return Err(Error::bad_request("the body ended before its time"));
+        }
+    };
+    scim_json::parse_object(&bytes, limits)
 }
 
 /// A discovery list: always whole; a filter on it is refused (RFC 7644 §4).

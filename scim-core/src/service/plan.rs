@@ -4,9 +4,10 @@ use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::nested;
+use super::view::View;
 use crate::protocol::Error;
 use crate::protocol::filter::{CompareOp, Filter, Literal};
-use crate::schema::ResourceType;
 use crate::store::directory::{self, Lookup};
 use crate::store::keys::ResourceId;
 use crate::store::{Read, members};
@@ -22,46 +23,48 @@ pub(super) enum Plan {
     GroupsOf(Option<ResourceId>),
     /// The members of this group.
     MembersOf(Option<ResourceId>),
+    /// The members of this group and of the groups in it, however deep.
+    MembersBelow(Option<ResourceId>),
     /// All that one of these finds.
     Any(Vec<Self>),
 }
 
 /// The best plan for a resolved filter; `None` means that every resource must be looked at.
-pub(super) fn plan(filter: &Filter, resource_type: &ResourceType, domain: &str) -> Option<Plan> {
+pub(super) fn plan(filter: &Filter, view: &View<'_>) -> Option<Plan> {
     match filter {
-        Filter::And(terms) => {
-            terms.iter().filter_map(|term| plan(term, resource_type, domain)).min_by_key(cost)
-        }
+        Filter::And(terms) => terms.iter().filter_map(|term| plan(term, view)).min_by_key(cost),
         Filter::Or(terms) => {
-            let plans = terms.iter().map(|term| plan(term, resource_type, domain));
+            let plans = terms.iter().map(|term| plan(term, view));
             plans.collect::<Option<Vec<Plan>>>().map(Plan::Any)
         }
         Filter::Compare { path, op: CompareOp::Eq, value: Literal::String(value) }
             if path.urn.is_none() =>
         {
-            equality(resource_type, domain, &path.name, path.sub.as_deref(), value)
+            equality(view, &path.name, path.sub.as_deref(), value)
         }
         Filter::ValuePath { path, filter } if path.urn.is_none() => {
             let value = value_of_element(filter)?;
-            equality(resource_type, domain, &path.name, Some("value"), value)
+            equality(view, &path.name, Some("value"), value)
         }
         _ => None,
     }
 }
 
-fn equality(
-    resource_type: &ResourceType,
-    domain: &str,
-    attribute: &str,
-    sub: Option<&str>,
-    value: &str,
-) -> Option<Plan> {
+fn equality(view: &View<'_>, attribute: &str, sub: Option<&str>, value: &str) -> Option<Plan> {
     let names_value = sub.is_none_or(|sub| sub == "value");
-    match (&*resource_type.name, attribute) {
+    match (&*view.resource_type.name, attribute) {
         (_, "id") => Some(Plan::Id(ResourceId::parse(value))),
         ("Group", "members") if names_value => Some(Plan::GroupsOf(ResourceId::parse(value))),
-        ("User", "groups") if names_value => Some(Plan::MembersOf(ResourceId::parse(value))),
-        _ => directory::lookup(resource_type, domain, attribute, sub, value).map(Plan::Index),
+        ("User", "groups") if names_value => {
+            let group = ResourceId::parse(value);
+            Some(if view.nested_groups {
+                Plan::MembersBelow(group)
+            } else {
+                Plan::MembersOf(group)
+            })
+        }
+        _ => directory::lookup(view.resource_type, view.domain, attribute, sub, value)
+            .map(Plan::Index),
     }
 }
 
@@ -87,6 +90,7 @@ fn cost(plan: &Plan) -> u8 {
         Plan::GroupsOf(_) => 3,
         Plan::Any(_) => 4,
         Plan::MembersOf(_) => 5,
+        Plan::MembersBelow(_) => 6,
     }
 }
 
@@ -110,7 +114,10 @@ pub(super) async fn candidates(
             Plan::MembersOf(Some(group)) => {
                 found.extend(members::of_group(read, *group).await?.into_iter().map(|m| m.id));
             }
-            Plan::GroupsOf(None) | Plan::MembersOf(None) => {}
+            Plan::MembersBelow(Some(group)) => {
+                found.extend(nested::members_below(read, *group, most).await?);
+            }
+            Plan::GroupsOf(None) | Plan::MembersOf(None) | Plan::MembersBelow(None) => {}
         }
         if found.len() > most {
             return Err(too_many());

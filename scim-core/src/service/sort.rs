@@ -2,17 +2,19 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 use serde_json::Value;
 
+use super::lane::LaneKind;
 use crate::protocol::Error;
 use crate::protocol::datetime;
 use crate::protocol::json::Object;
 use crate::protocol::path::AttrPath;
 use crate::protocol::query::SortOrder;
 use crate::resource::{element, matching};
-use crate::schema::{AttrType, ResourceType, Returned};
+use crate::schema::{AttrType, ResourceType, Returned, Uniqueness};
 use crate::store::keys::ResourceId;
 
 /// The attribute that a list is sorted by.
@@ -31,7 +33,22 @@ pub(super) enum SortKey {
     Bool(bool),
     Number(f64),
     Instant(i128),
+    /// Text, folded where letter case does not count.
     Text(String),
+    /// The key of an entry of the tree: the list is read from there.
+    Entry(Vec<u8>),
+}
+
+/// Bytes of a text that count for its place; a cursor has to carry them.
+const TEXT_BYTES: usize = 256;
+
+/// The beginning of a text, to the last whole character.
+fn beginning(mut text: String) -> String {
+    let end = (0..=TEXT_BYTES).rev().find(|at| text.is_char_boundary(*at));
+    if text.len() > TEXT_BYTES {
+        text.truncate(end.unwrap_or_default());
+    }
+    text
 }
 
 impl SortBy {
@@ -60,6 +77,26 @@ impl SortBy {
         })
     }
 
+    /// Which entries of the tree have all resources of the type in this order, if any do.
+    ///
+    /// An attribute without a value has no entry, so only a required one is served by its index.
+    pub(super) fn lane(&self, resource_type: &ResourceType) -> Option<LaneKind> {
+        match (&self.extension, &*self.attribute, self.sub.as_deref()) {
+            // Identifiers are made from the time of creation.
+            (None, "id", None) | (None, "meta", Some("created")) => Some(LaneKind::Resources),
+            (None, "meta", Some("lastModified")) => Some(LaneKind::Modified),
+            (None, name, None) => {
+                let attribute = resource_type.schema.attribute(name)?;
+                let served = attribute.required
+                    && !attribute.multi_valued
+                    && attribute.kind == AttrType::String
+                    && attribute.uniqueness != Uniqueness::None;
+                served.then(|| LaneKind::Unique(self.attribute.clone()))
+            }
+            _ => None,
+        }
+    }
+
     /// The value to sort a resource by: of several, the primary one or the first.
     pub(super) fn key(&self, resource: &Object) -> Option<SortKey> {
         let value = match &self.extension {
@@ -82,8 +119,8 @@ impl SortBy {
             Value::String(text) if self.kind == AttrType::DateTime => {
                 datetime::parse(text).map(SortKey::Instant)
             }
-            Value::String(text) if self.case_exact => Some(SortKey::Text(text.clone())),
-            Value::String(text) => Some(SortKey::Text(matching::fold_case(text))),
+            Value::String(text) if self.case_exact => Some(SortKey::Text(beginning(text.clone()))),
+            Value::String(text) => Some(SortKey::Text(beginning(matching::fold_case(text)))),
             _ => None,
         }
     }
@@ -96,22 +133,26 @@ impl SortKey {
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
             (Self::Instant(a), Self::Instant(b)) => a.cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Entry(a), Self::Entry(b)) => a.cmp(b),
             // One attribute has values of one type.
             _ => Ordering::Equal,
         }
     }
 }
 
-/// Sorts; resources without a value come last in ascending order, equal ones by type and id.
-pub(super) fn sort(found: &mut [(Option<SortKey>, usize, ResourceId)], order: SortOrder) {
-    found.sort_by(|(a, a_type, a_id), (b, b_type, b_id)| {
-        let by_key = match (a, b) {
-            (Some(a), Some(b)) => a.order(b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        };
-        let by_key = if order == SortOrder::Descending { by_key.reverse() } else { by_key };
-        by_key.then_with(|| (a_type, a_id).cmp(&(b_type, b_id)))
-    });
+/// The place of a resource in a list: its key to sort by, its type's place, its id.
+pub(super) type Place = (Option<SortKey>, usize, ResourceId);
+
+/// The order of two resources in a list; of a list that is not sorted, too, since it has no keys.
+/// Resources without a value come last in ascending order, equal ones by type and id. Descending
+/// order is the whole of it turned round, so that an index can be read from either end.
+pub(super) fn order(a: &Place, b: &Place, order: SortOrder) -> Ordering {
+    let by_key = match (&a.0, &b.0) {
+        (Some(a), Some(b)) => a.order(b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    };
+    let ascending = by_key.then_with(|| (a.1, a.2).cmp(&(b.1, b.2)));
+    if order == SortOrder::Descending { ascending.reverse() } else { ascending }
 }

@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 
 use serde_json::{Value, json};
 
+use super::nested::{self, Membership};
 use crate::protocol::datetime;
 use crate::protocol::json::Object;
 use crate::resource::Projection;
-use crate::schema::{Catalog, ResourceType};
+use crate::schema::{Catalog, ResourceType, Returned};
 use crate::store::directory;
 use crate::store::keys::ResourceId;
 use crate::store::members::{self, Member};
@@ -25,7 +26,23 @@ pub(super) struct View<'a> {
     pub(super) domain: &'a str,
     /// Absolute URI of the SCIM root, without a slash at the end.
     pub(super) base: &'a str,
+    /// Whether a user's groups are also those that contain its groups.
+    pub(super) nested_groups: bool,
+    /// Members of one group whose names are read: a longer list goes without.
+    pub(super) names: usize,
 }
+
+/// [`View::names`] for a group that is read alone. Each name costs the read of a body.
+pub(super) const NAMES_ALONE: usize = 200;
+/// [`View::names`] for each group of a list.
+pub(super) const NAMES_IN_LIST: usize = 20;
+/// [`View::names`] for the answer to a write: the client knows whom it named.
+pub(super) const NAMES_WRITTEN: usize = 0;
+/// Groups of one user whose names are read.
+const GROUP_NAMES: usize = 200;
+/// What a resource is called, in the order in which it is looked for. A `userName` is no name for
+/// people to read.
+const NAMED_BY: [(&str, Option<&str>); 2] = [("displayName", None), ("name", Some("formatted"))];
 
 /// The entity tag of a version (RFC 7644 §3.14).
 pub(super) fn etag(version: u64) -> String {
@@ -90,10 +107,21 @@ impl View<'_> {
         group: ResourceId,
     ) -> Result<Vec<Value>, StoreError> {
         let list = members::of_group(read, group).await?;
-        Ok(list.iter().map(|member| self.member(member)).collect())
+        let mut out = Vec::with_capacity(list.len());
+        for member in &list {
+            let mut element = self.member(member);
+            if list.len() <= self.names
+                && let Some(resource_type) = self.catalog.by_name(&member.resource_type)
+                && let Some(record) = directory::load(read, resource_type, member.id).await?
+            {
+                set_display(&mut element, resource_type, &record);
+            }
+            out.push(element);
+        }
+        Ok(out)
     }
 
-    /// One element of `members`.
+    /// One element of `members`, without the member's name.
     pub(super) fn member(&self, member: &Member) -> Value {
         let id = member.id.to_text();
         let endpoint =
@@ -111,22 +139,38 @@ impl View<'_> {
         user: ResourceId,
     ) -> Result<Vec<Value>, StoreError> {
         let Some(group_type) = self.catalog.by_name("Group") else { return Ok(Vec::new()) };
-        let mut out = Vec::new();
-        for id in members::groups_of(read, user).await? {
-            let Some(group) = directory::load(read, group_type, id).await? else { continue };
-            let id = id.to_text();
+        let list = nested::groups_of(read, user, self.nested_groups).await?;
+        let mut out = Vec::with_capacity(list.len());
+        for Membership { group, direct } in &list {
+            let id = group.to_text();
             let mut element = json!({
                 "value": id,
                 "$ref": format!("{}/{}/{id}", self.base, group_type.endpoint),
-                "type": "direct",
+                "type": if *direct { "direct" } else { "indirect" },
             });
-            if let (Some(object), Some(name)) =
-                (element.as_object_mut(), group.attributes.get("displayName"))
+            if list.len() <= GROUP_NAMES
+                && let Some(record) = directory::load(read, group_type, *group).await?
             {
-                object.insert("display".into(), name.clone());
+                set_display(&mut element, group_type, &record);
             }
             out.push(element);
         }
         Ok(out)
+    }
+}
+
+/// Puts the name of a resource into the element that refers to it, if it has one that is shown.
+fn set_display(element: &mut Value, resource_type: &ResourceType, record: &Record) {
+    let name = NAMED_BY.iter().find_map(|(name, sub)| {
+        let attribute = resource_type.schema.attribute(name)?;
+        if !matches!(attribute.returned, Returned::Always | Returned::Default) {
+            return None;
+        }
+        let value = record.attributes.get(*name)?;
+        let leaf = sub.map_or(Some(value), |sub| value.get(sub))?;
+        leaf.as_str().filter(|text| !text.is_empty())
+    });
+    if let (Some(name), Some(object)) = (name, element.as_object_mut()) {
+        object.insert("display".into(), name.into());
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{gateway, replay, up};
+use crate::{bench, gateway, replay, up};
 
 /// SCIM 2.0 at the edge: a service, and a gateway filter.
 #[derive(Parser)]
@@ -22,6 +22,8 @@ enum Command {
     Gateway(gateway::Args),
     /// Sends what identity providers really send, and checks the answers.
     Replay(replay::Args),
+    /// Measures how fast the core is, against named baselines.
+    Bench(bench::Args),
 }
 
 /// Runs the command that the program was called with; errors go to stderr.
@@ -30,6 +32,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Up(args) => up::run(&args).map(|()| true),
         Command::Gateway(args) => gateway::run(args).map(|()| true),
         Command::Replay(args) => replay::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -1,6 +1,7 @@
 //! `scim-edge`: the wasm builds of this repository on one machine.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cli;
 mod component;
 mod gateway;

@@ -119,7 +119,11 @@ impl<'a> Parser<'a> {
     }
 
     fn any_of(&mut self, level: Level) -> Result<Filter, FilterError> {
-        let mut terms = vec![self.all_of(level)?];
+        let first = self.all_of(level)?;
+        if !self.keyword("or") {
+            return Ok(first);
+        }
+        let mut terms = vec![first, self.all_of(level)?];
         while self.keyword("or") {
             terms.push(self.all_of(level)?);
         }
@@ -127,7 +131,11 @@ impl<'a> Parser<'a> {
     }
 
     fn all_of(&mut self, level: Level) -> Result<Filter, FilterError> {
-        let mut terms = vec![self.term(level)?];
+        let first = self.term(level)?;
+        if !self.keyword("and") {
+            return Ok(first);
+        }
+        let mut terms = vec![first, self.term(level)?];
         while self.keyword("and") {
             terms.push(self.term(level)?);
         }
@@ -206,7 +214,7 @@ impl<'a> Parser<'a> {
             return self.string().map(Literal::String);
         }
         let start = self.at;
-        let word = self.take_while(|c| !matches!(c, ' ' | '\t' | ')' | ']'));
+        let word = self.take_until(|byte| matches!(byte, b' ' | b'\t' | b')' | b']'));
         let is = |keyword: &&str| word.eq_ignore_ascii_case(keyword);
         // A word that opens another notation, or an operator in a value's place, is a mistake.
         let mistaken = word.starts_with(['\'', '{', '[', '(']);
@@ -231,6 +239,7 @@ impl<'a> Parser<'a> {
         let open = self.at - 1;
         let mut string = String::new();
         loop {
+            string.push_str(self.take_until(|byte| matches!(byte, b'"' | b'\\' | 0..b' ')));
             let start = self.at;
             match self.next() {
                 None => return Err(FilterError::new(Kind::UnclosedString, open..start)),
@@ -240,10 +249,7 @@ impl<'a> Parser<'a> {
                     let wrong = || FilterError::new(Kind::BadEscape, start..self.at);
                     string.push(escaped.ok_or_else(wrong)?);
                 }
-                Some(c) if c < ' ' => {
-                    return Err(FilterError::new(Kind::BadCharacter, start..self.at));
-                }
-                Some(c) => string.push(c),
+                Some(_) => return Err(FilterError::new(Kind::BadCharacter, start..self.at)),
             }
         }
         match self.peek() {
@@ -330,19 +336,20 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn take_while(&mut self, wanted: impl Fn(char) -> bool) -> &'a str {
+    /// The text before the first byte of those, which are all ASCII.
+    fn take_until(&mut self, is_end: impl Fn(u8) -> bool) -> &'a str {
         let rest = self.rest();
-        let length = rest.find(|c| !wanted(c)).unwrap_or(rest.len());
+        let length = rest.bytes().position(is_end).unwrap_or(rest.len());
         self.at += length;
         rest.get(..length).unwrap_or_default()
     }
 
     fn word(&mut self) -> &'a str {
-        self.take_while(|c| !matches!(c, ' ' | '\t' | '(' | ')' | '[' | ']' | '"'))
+        self.take_until(|byte| matches!(byte, b' ' | b'\t' | b'(' | b')' | b'[' | b']' | b'"'))
     }
 
     fn blanks(&mut self) {
-        self.take_while(|c| matches!(c, ' ' | '\t'));
+        self.take_until(|byte| !matches!(byte, b' ' | b'\t'));
     }
 
     /// An error about the next character.
@@ -356,5 +363,8 @@ impl<'a> Parser<'a> {
 /// A JSON number that prints as it is written: `1.10` or `1e3` may be an identifier, and is kept
 /// as text until the attribute's type is known.
 fn number(word: &str) -> Option<Number> {
+    if !word.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+        return None;
+    }
     serde_json::from_str(word).ok().filter(|number: &Number| number.to_string() == word)
 }

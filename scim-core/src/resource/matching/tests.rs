@@ -200,3 +200,20 @@ fn letter_case_is_that_of_unicode() {
         assert!(eq_ignore_case(a, b), "{a} {b}");
     }
 }
+
+#[test]
+fn a_long_needle_is_found_wherever_it_stands() {
+    let user = schema::user();
+    let needle = "Straße 1, ".repeat(20);
+    let filter = resolve(parsed(&format!("title co \"{needle}\"")), &user).unwrap();
+    let holds = |title: &str| matches(&filter, &user, &json!({"title": title}));
+    let shouted = needle.to_uppercase().replace("SS", "ß");
+    for (before, after) in [("", ""), ("x", ""), ("", "y"), ("Straße 1, Straß", "e"), ("é", "é")]
+    {
+        assert!(holds(&format!("{before}{shouted}{after}")), "{before}…{after}");
+    }
+    let (short, _) = needle.rsplit_once(',').unwrap();
+    for wrong in [short, "", &needle.replace('1', "2"), &format!("{short};{short}")] {
+        assert!(!holds(wrong), "{wrong}");
+    }
+}

@@ -143,7 +143,9 @@ fn identity_header(root: &Map<String, Value>) -> Result<String, ConfigError> {
 }
 
 fn limits(value: Option<&Value>) -> Result<Limits, ConfigError> {
-    let mut limits = Limits::default();
+    let default = Limits::default();
+    // How long a single value may be is for the application to say.
+    let mut limits = Limits { string_bytes: default.body_bytes, ..default };
     let Some(value) = value else {
         return Ok(limits);
     };
@@ -154,7 +156,7 @@ fn limits(value: Option<&Value>) -> Result<Limits, ConfigError> {
             ConfigError::new("limits.body_bytes", text)
         };
         let bytes = in_range.and_then(|bytes| usize::try_from(bytes).ok()).ok_or_else(message)?;
-        limits.body_bytes = bytes;
+        (limits.body_bytes, limits.string_bytes) = (bytes, bytes);
     }
     Ok(limits)
 }

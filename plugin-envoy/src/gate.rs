@@ -1,7 +1,7 @@
 //! What becomes of a request's head: route, client, and the headers that go on.
 
 use scim_core::auth::header;
-use scim_core::dialect::Dialect;
+use scim_core::dialect::{Dialect, check_understood};
 use scim_core::protocol::Error;
 use scim_core::protocol::route::{self, Endpoint, Route};
 
@@ -80,9 +80,7 @@ pub(crate) fn judge(
     audit.dialect = dialect.map_or("", Dialect::name);
 
     route::check_method(method, &route.endpoint)?;
-    if matches!(route.endpoint, Endpoint::Root | Endpoint::Search(_)) {
-        return Err(Error::not_implemented("queries of the base and by POST are not supported"));
-    }
+    check_understood(&route.endpoint)?;
     let body = body(method, ends, config.limits.body_bytes, &values)?;
     forward(shared, headers, &route, &client.name, body)?;
     Ok(Verdict::Admit(Admitted { method, endpoint: route.endpoint, dialect, body }))

@@ -43,6 +43,7 @@ impl Client {
     pub fn new(base: &str, token: Option<&str>) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
+            .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(30)))
             .allow_non_standard_methods(true)
             .build();

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::harness::{self, Service};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,11 +58,36 @@ struct Expect {
 
 #[test]
 fn service_vectors() {
-    let service = crate::harness::shared();
+    let service = harness::shared();
+    assert!(run_folder(service, "service") + run_folder(service, "rfc") >= 100);
+}
+
+/// `vectors/config/NAME.json` is the configuration for the cases in `vectors/service_NAME`.
+#[test]
+fn service_vectors_with_a_configuration() {
+    let mut folders = 0;
+    for (file, _) in crate::client::vector_files("config") {
+        let name = file.trim_start_matches("config/").trim_end_matches(".json");
+        let folder = format!("service_{name}");
+        if !harness::checkout("vectors").join(&folder).is_dir() {
+            continue;
+        }
+        let data = tempfile::tempdir().unwrap();
+        let mut command = harness::command(data.path());
+        command.arg("--config").arg(harness::checkout("vectors").join(&file));
+        let service = Service::start(command).unwrap_or_else(|log| panic!("{file}: {log}"));
+        assert!(run_folder(&service, &folder) > 0);
+        folders += 1;
+    }
+    assert!(folders >= 4, "only {folders} configurations");
+}
+
+/// Runs all cases of a folder; how many there were.
+fn run_folder(service: &Service, folder: &str) -> usize {
     let client = service.client();
     let mut failures = Vec::new();
     let mut count = 0;
-    for (path, text) in crate::client::vector_files("service") {
+    for (path, text) in crate::client::vector_files(folder) {
         let file: File =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"));
         for case in file.cases {
@@ -73,7 +99,7 @@ fn service_vectors() {
         }
     }
     assert!(failures.is_empty(), "{} of {count}:\n{}", failures.len(), failures.join("\n"));
-    assert!(count >= 80, "only {count} cases");
+    count
 }
 
 fn run(client: &Client, token: &str, case: &Case) -> Result<(), String> {

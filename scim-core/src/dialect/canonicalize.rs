@@ -16,6 +16,18 @@ use crate::protocol::{
 use crate::resource::{Reading, Unknown, patch as changes};
 use crate::schema::{Catalog, ResourceType};
 
+/// Refuses what a gateway does not understand well enough to pass on.
+///
+/// # Errors
+/// 501 for Bulk and Me.
+pub fn check_understood(endpoint: &Endpoint) -> Result<(), Error> {
+    match endpoint {
+        Endpoint::Bulk => Err(Error::not_implemented("bulk operations are not supported")),
+        Endpoint::Me => Err(Error::not_implemented("the endpoint `Me` is not supported")),
+        _ => Ok(()),
+    }
+}
+
 /// Makes the body of a POST, PUT or PATCH canonical. What goes out is always our own serialization.
 ///
 /// `dialect` is the client's, from its configuration or its header fields; a PATCH may still tell.
@@ -45,6 +57,7 @@ pub fn canonicalize_body(
     if let Endpoint::Search(_) = endpoint {
         let mut search = json::parse_object(body, limits)?;
         query::of_search_request(&search)?;
+        search.retain(|name, _| !name.eq_ignore_ascii_case("schemas"));
         search.insert("schemas".into(), [urn::SEARCH_REQUEST].as_slice().into());
         return written(&Value::Object(search));
     }
@@ -56,18 +69,14 @@ pub fn canonicalize_body(
     };
     let object = json::parse_object(body, limits)?;
     let reading = Reading { resource_type, unknown: Unknown::Keep };
-    let canonical = match method {
-        "PATCH" => {
-            let operations = patch::parse(&object, limits)?;
-            let dialect =
-                dialect.or_else(|| Dialect::of_patch(&operations)).unwrap_or(Dialect::Rfc);
-            let resolved = changes::resolve(&operations, &reading, dialect.leniency())?;
-            changes::to_message(&resolved)
-        }
-        _ => {
-            let object = modernize(&object, &resource_type.schema.id);
-            Value::Object(resource(&reading, resource_type, &object)?)
-        }
+    let canonical = if method == "PATCH" {
+        let operations = patch::parse(&object, limits)?;
+        let dialect = dialect.or_else(|| Dialect::of_patch(&operations)).unwrap_or(Dialect::Rfc);
+        let resolved = changes::resolve(&operations, &reading, dialect.leniency())?;
+        changes::to_message(&resolved)
+    } else {
+        let object = modernize(&object, &resource_type.schema.id);
+        Value::Object(resource(&reading, resource_type, &object)?)
     };
     written(&canonical)
 }

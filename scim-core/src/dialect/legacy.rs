@@ -2,10 +2,11 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use crate::protocol::json::Object;
+use crate::protocol::json::{self, Object};
 use crate::protocol::urn;
 
 /// SCIM 1.1's URNs, and what stands for them in SCIM 2.0.
@@ -21,8 +22,8 @@ const URNS: [(&str, &str); 3] = [
 /// `schema` is the URN of the resource's own schema: SCIM 1.1 had one for all resources.
 #[must_use]
 pub fn modernize<'a>(body: &'a Object, schema: &str) -> Cow<'a, Object> {
-    let named = body.get("schemas").and_then(Value::as_array).into_iter().flatten();
-    let mut names = named.filter_map(Value::as_str).chain(body.keys().map(String::as_str));
+    let listed = json::member(body, "schemas").and_then(Value::as_array).into_iter().flatten();
+    let mut names = listed.filter_map(Value::as_str).chain(body.keys().map(String::as_str));
     let manager = body.get(urn::ENTERPRISE_USER).and_then(|home| home.get("manager"));
     let has_old_manager = manager.is_some_and(|manager| manager.get("managerId").is_some());
     if !has_old_manager && !names.any(|name| modern(name, schema).is_some()) {
@@ -34,20 +35,20 @@ pub fn modernize<'a>(body: &'a Object, schema: &str) -> Cow<'a, Object> {
 }
 
 fn rename(body: &mut Object, schema: &str) {
-    if let Some(Value::Array(names)) = body.get_mut("schemas") {
+    let schemas = body.iter_mut().find(|(name, _)| name.eq_ignore_ascii_case("schemas"));
+    if let Some((_, Value::Array(names))) = schemas {
         for name in names.iter_mut() {
             if let Some(new) = name.as_str().and_then(|old| modern(old, schema)) {
                 *name = new.into();
             }
         }
     }
-    let old: Option<String> =
-        body.keys().find(|key| modern(key, schema).is_some_and(|new| new != schema)).cloned();
-    if let Some(old) = old
-        && let Some(value) = body.remove(&old)
-        && let Some(new) = modern(&old, schema)
-    {
-        body.entry(new).or_insert(value);
+    let is_old = |key: &&String| modern(key, schema).is_some_and(|new| new != schema);
+    let old: Vec<String> = body.keys().filter(is_old).cloned().collect();
+    for old in old {
+        if let (Some(value), Some(new)) = (body.remove(&old), modern(&old, schema)) {
+            body.entry(new).or_insert(value);
+        }
     }
     let manager = body.get_mut(urn::ENTERPRISE_USER).and_then(|home| home.get_mut("manager"));
     if let Some(Value::Object(manager)) = manager

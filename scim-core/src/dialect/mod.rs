@@ -6,7 +6,7 @@
 mod canonicalize;
 mod legacy;
 
-pub use canonicalize::canonicalize_body;
+pub use canonicalize::{canonicalize_body, check_understood};
 pub use legacy::modernize;
 
 use crate::protocol::patch::Operation;

@@ -317,11 +317,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         Projection::of_query(&call.route.query, resource_type, &self.config.limits)
     }
 
-    fn write<'a>(
-        &'a self,
-        call: &'a Call<'_>,
-        resource_type: &'a ResourceType,
-    ) -> Write<'a> {
+    fn write<'a>(&'a self, call: &'a Call<'_>, resource_type: &'a ResourceType) -> Write<'a> {
         Write {
             view: self.view(call, resource_type),
             reading: Reading { resource_type, unknown: self.config.unknown },

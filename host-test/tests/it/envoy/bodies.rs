@@ -166,3 +166,36 @@ fn a_body_over_the_limit_is_a_scim_error() {
     assert_eq!(gateway.send(post, "", &fits).status(), 200);
     assert_eq!(upstream.one().json()["userName"].as_str().map(str::len), Some(1_000_000));
 }
+
+#[test]
+fn vectors_arrive_canonical() {
+    let upstream = Upstream::start();
+    let Some(gateway) = gateway::start(upstream.address) else { return };
+    let mut count = 0;
+    for (path, text) in crate::client::vector_files("canonicalize") {
+        let file: Value = serde_json::from_str(&text).unwrap();
+        for case in file["cases"].as_array().unwrap() {
+            // Those that need a configured dialect are run natively.
+            if case.get("dialect").is_some() {
+                continue;
+            }
+            count += 1;
+            let name = format!("{path}: {}", case["name"]);
+            let (method, endpoint) = (&case["method"], case["endpoint"].as_str().unwrap());
+            let method = method.as_str().unwrap();
+            let id = if method == "POST" { "" } else { "/7" };
+            let body =
+                case["body"].as_str().map_or_else(|| case["body"].to_string(), str::to_owned);
+            let answer = gateway.send(&format!("{method} /scim/v2/{endpoint}{id}"), "", &body);
+            match case.get("error") {
+                Some(error) => {
+                    assert_eq!(Value::from(answer.status()), error[0], "{name}");
+                    assert_eq!(answer.json()["scimType"], error[1], "{name}");
+                    assert!(upstream.take().is_empty(), "{name}");
+                }
+                None => assert_eq!(upstream.one().json(), case["canonical"], "{name}"),
+            }
+        }
+    }
+    assert!(count >= 35, "only {count} cases");
+}

@@ -56,10 +56,7 @@ fn what_is_not_served_is_said() {
     let Some(gateway) = gateway::start(upstream.address) else { return };
     let send = |line: &str, body: &str| gateway.send(line, "", body);
     send("POST /scim/v2/Bulk", "{\"Operations\": []}").is_scim_error(501);
-    send("POST /scim/v2/.search", "{}").is_scim_error(501);
-    send("POST /scim/v2/Users/.search", "{}").is_scim_error(501);
     send("GET /scim/v2/Me", "").is_scim_error(501);
-    send("GET /scim/v2/", "").is_scim_error(501);
     let answer = send("PUT /scim/v2/Users", "{}");
     answer.is_scim_error(405);
     assert_eq!(answer.header("allow"), "GET, HEAD, POST");
@@ -67,6 +64,17 @@ fn what_is_not_served_is_said() {
     send("GET /scim/v2/Robots", "").is_scim_error(404);
     send("GET /v2/acme/Users", "").is_scim_error(404);
     assert!(upstream.take().is_empty());
+}
+
+#[test]
+fn queries_by_post_and_of_the_root_pass() {
+    let upstream = Upstream::start();
+    let Some(gateway) = gateway::start(upstream.address) else { return };
+    let search = gateway.send("POST /scim/v2/Users/.search", "", "{\"count\": 1}");
+    assert_eq!(search.status(), 200);
+    assert_eq!(upstream.one().start, "POST /base/v2/Users/.search HTTP/1.1");
+    assert_eq!(gateway.send("GET /scim/v2/?count=1", "", "").status(), 200);
+    assert_eq!(upstream.one().start, "GET /base/v2?count=1 HTTP/1.1");
 }
 
 #[test]

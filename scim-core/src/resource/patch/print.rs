@@ -48,7 +48,9 @@ fn operations(change: &Change) -> Vec<Value> {
 fn operation(change: &Change, path: String) -> Value {
     let mut object = Object::new();
     object.insert("op".into(), change.op.as_str().into());
-    object.insert("path".into(), path.into());
+    if !path.is_empty() {
+        object.insert("path".into(), path.into());
+    }
     if let (PatchOp::Add | PatchOp::Replace, Some(value)) = (change.op, &change.value) {
         object.insert("value".into(), value.clone());
     }
@@ -63,12 +65,22 @@ fn path(change: &Change, filter: Option<Filter>) -> String {
     PatchPath { attr, filter }.to_string()
 }
 
-/// The filter that selects one element: by its `value`, and its `type` if it gives one.
+/// The filter that selects one element: by its `value`, else by all that it says of itself.
 fn selector(element: &Value) -> Option<Filter> {
-    let equals = |name: &str| {
-        let value = Literal::String(element.get(name)?.as_str()?.into());
-        let path = AttrPath { urn: None, name: name.into(), sub: None };
+    let equals = |(name, value): (&String, &Value)| {
+        let value = match value {
+            Value::String(text) => Literal::String(text.clone()),
+            Value::Bool(value) => Literal::Bool(*value),
+            Value::Number(number) => Literal::Number(number.clone()),
+            _ => return None,
+        };
+        let path = AttrPath { urn: None, name: name.clone(), sub: None };
         Some(Filter::Compare { path, op: CompareOp::Eq, value })
     };
-    equals("value")
+    let object = element.as_object()?;
+    if let Some(by_value) = object.get_key_value("value").and_then(equals) {
+        return Some(by_value);
+    }
+    let mut terms: Vec<Filter> = object.iter().filter_map(equals).collect();
+    if terms.len() > 1 { Some(Filter::And(terms)) } else { terms.pop() }
 }

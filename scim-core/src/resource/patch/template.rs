@@ -1,5 +1,7 @@
 //! Changes made of what a client wrote, without a schema.
 
+use alloc::string::ToString;
+
 use serde_json::Value;
 
 use super::Change;
@@ -10,16 +12,29 @@ use crate::protocol::{
     path::{AttrPath, PatchPath},
 };
 
-/// An attribute of a schema that this reader does not know, passed on as it came.
+/// An attribute of a schema that this reader does not know, passed on as it came: without a path,
+/// unless its URN makes a path that every server understands.
 pub(super) fn unknown(op: PatchOp, path: AttrPath, value: &Value) -> Change {
+    let change = Change {
+        op,
+        extension: None,
+        attribute: None,
+        filter: None,
+        sub: None,
+        value: None,
+        creates_element: false,
+    };
+    if path.urn.is_none() {
+        let object = Object::from_iter([(path.to_string(), value.clone())]);
+        return Change { value: Some(Value::Object(object)), ..change };
+    }
     Change {
         op: if is_unassigned(value) { PatchOp::Remove } else { op },
         extension: path.urn,
         attribute: Some(path.name),
-        filter: None,
         sub: path.sub,
         value: (!is_unassigned(value)).then(|| value.clone()),
-        creates_element: false,
+        ..change
     }
 }
 

@@ -6,7 +6,6 @@ pub mod header;
 #[cfg(feature = "jwt")]
 pub mod jwt;
 mod registry;
-mod time;
 pub mod token;
 
 use alloc::string::String;

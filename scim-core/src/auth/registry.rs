@@ -9,8 +9,9 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::{Client, ConfigError, StaticToken, bearer, time, token};
+use super::{Client, ConfigError, StaticToken, bearer, token};
 use crate::dialect::Dialect;
+use crate::protocol::datetime;
 use crate::protocol::error::Error;
 
 /// Clients of one registry.
@@ -189,7 +190,7 @@ fn read_token(value: &Value, at: &str) -> Result<StaticToken, ConfigError> {
     let sha256 = from_hex(required_text(object, "sha256", at)?).ok_or_else(bad_hash)?;
     let seconds = |name: &str| match text(object, name, at)? {
         None => Ok(None),
-        Some(text) => time::parse(text).map(Some).ok_or_else(|| {
+        Some(text) => seconds_of(text).map(Some).ok_or_else(|| {
             ConfigError::new(format!("{at}.{name}"), "must be a date and time of RFC 3339")
         }),
     };
@@ -200,6 +201,12 @@ fn read_token(value: &Value, at: &str) -> Result<StaticToken, ConfigError> {
         return Err(ConfigError::new(format!("{at}.expires"), "must be later than `issued`"));
     }
     Ok(StaticToken { sha256, expires_s })
+}
+
+/// Seconds since 1970-01-01T00:00:00Z; `None` if `text` is no date and time, or before 1970.
+pub(super) fn seconds_of(text: &str) -> Option<u64> {
+    const NANOS_PER_S: i128 = 1_000_000_000;
+    u64::try_from(datetime::parse(text)?.div_euclid(NANOS_PER_S)).ok()
 }
 
 /// The members of an object that may hold `known` ones only.

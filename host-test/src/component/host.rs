@@ -110,9 +110,15 @@ impl<T: Send> variables::HostWithStore<T> for HasSelf<State> {
     }
 }
 
-/// Whether an instance is held up: in a call that blocks all of it, or at the end of its life.
+/// What holds an instance up: a call that blocks all of it, or the end of its life.
 #[derive(Clone, Default)]
-pub(super) struct Blocked(Arc<AtomicBool>);
+pub(super) struct Blocked(Arc<Flags>);
+
+#[derive(Default)]
+struct Flags {
+    in_call: AtomicBool,
+    closing: AtomicBool,
+}
 
 impl Blocked {
     /// Marks the instance as held up until the guard goes.
@@ -120,18 +126,23 @@ impl Blocked {
         struct Leave(Blocked);
         impl Drop for Leave {
             fn drop(&mut self) {
-                self.0.set(false);
+                self.0.0.in_call.store(false, Ordering::Relaxed);
             }
         }
-        self.set(true);
+        self.0.in_call.store(true, Ordering::Relaxed);
         Leave(self.clone())
     }
 
-    pub(super) fn set(&self, blocked: bool) {
-        self.0.store(blocked, Ordering::Relaxed);
+    /// Says whether the instance takes no more requests, and is to be replaced.
+    pub(super) fn set_closing(&self, closing: bool) {
+        self.0.closing.store(closing, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.0.closing.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.in_call.load(Ordering::Relaxed)
     }
 }

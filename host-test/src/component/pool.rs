@@ -1,9 +1,17 @@
 //! Which instance serves a request.
+//!
+//! Reads spread. Writes of one tenant go to one instance while it keeps up, since transactions that
+//! wait in one instance are published together, and those of several make each other start again.
 
+use core::hash::BuildHasher as _;
 use core::sync::atomic::{AtomicUsize, Ordering};
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use futures::channel::oneshot;
+use http::Method;
+use scim_core::protocol::route;
+use scim_core::service::Config;
 use tokio::sync::{Semaphore, mpsc};
 use wasmtime_wasi_http::handler::{Request, Response};
 
@@ -14,7 +22,9 @@ use super::worker;
 /// Instances at most.
 pub(super) const INSTANCES: usize = 8;
 /// Requests that one instance serves at once.
-pub(super) const CONCURRENT: usize = 16;
+pub(super) const CONCURRENT: usize = 64;
+/// Requests that all of them serve at once; more wait.
+const REQUESTS: usize = 256;
 /// What it weighs, in requests, that an instance is held up.
 const BLOCKED_WEIGHT: usize = 2;
 
@@ -32,15 +42,24 @@ struct Slot {
     blocked: Blocked,
 }
 
+impl Slot {
+    fn load(&self) -> usize {
+        self.load.load(Ordering::Relaxed)
+    }
+}
+
 /// The instances of a component.
 pub(crate) struct Pool {
     slots: Vec<Slot>,
     places: Semaphore,
+    config: Config,
+    hasher: RandomState,
 }
 
 impl Pool {
-    /// Starts the pool's workers; each makes its instance when the first request comes.
-    pub(crate) fn start(component: Component) -> Self {
+    /// Starts the pool's workers; each makes its instance when the first request comes. `config`
+    /// tells tenants apart.
+    pub(crate) fn start(component: Component, config: Config) -> Self {
         let component = Arc::new(component);
         let slots = (0..INSTANCES)
             .map(|_| {
@@ -50,7 +69,7 @@ impl Pool {
                 Slot { jobs, load: Arc::default(), blocked }
             })
             .collect();
-        Self { slots, places: Semaphore::new(INSTANCES * CONCURRENT) }
+        Self { slots, places: Semaphore::new(REQUESTS), config, hasher: RandomState::new() }
     }
 
     /// Has an instance serve `request`, after those that wait for a place already.
@@ -60,21 +79,41 @@ impl Pool {
     /// When the instance trapped, could not be made, or took too long.
     pub(crate) async fn handle(&self, request: Request) -> wasmtime::Result<Response> {
         let _place = self.places.acquire().await?;
-        // The first slot of the lightest: its caches are the warmest.
-        let slot = self
-            .slots
-            .iter()
-            .min_by_key(|slot| {
-                let held_up = if slot.blocked.is_set() { BLOCKED_WEIGHT } else { 0 };
-                slot.load.load(Ordering::Relaxed) + held_up
-            })
-            .ok_or_else(|| wasmtime::format_err!("the pool has no slot"))?;
+        let slot = self.slot(&request).ok_or_else(|| wasmtime::format_err!("no slot"))?;
         slot.load.fetch_add(1, Ordering::Relaxed);
         let _load = Load(slot.load.clone());
         let (reply, answer) = oneshot::channel();
         let sent = slot.jobs.send(Job { request, reply });
         sent.map_err(|_| wasmtime::format_err!("the worker is gone"))?;
         answer.await.map_err(|_| wasmtime::format_err!("the instance trapped"))?
+    }
+
+    fn slot(&self, request: &Request) -> Option<&Slot> {
+        if let Method::GET | Method::HEAD = *request.method() {
+            return self.lightest();
+        }
+        // The tenant's writer, or the next one when it is full or about to be replaced.
+        let home = usize::try_from(self.hasher.hash_one(self.tenant(request)) % INSTANCES as u64);
+        let order = self.slots.iter().cycle().skip(home.unwrap_or(0)).take(INSTANCES);
+        let mut free = order.filter(|slot| slot.load() < CONCURRENT && !slot.blocked.is_closing());
+        free.next().or_else(|| self.lightest())
+    }
+
+    /// The first slot of the lightest: its caches are the warmest.
+    fn lightest(&self) -> Option<&Slot> {
+        self.slots.iter().min_by_key(|slot| {
+            let held_up = if slot.blocked.is_set() { BLOCKED_WEIGHT } else { 0 };
+            let closing = if slot.blocked.is_closing() { CONCURRENT } else { 0 };
+            slot.load() + held_up + closing
+        })
+    }
+
+    /// The tenant that the path names. What the service will refuse may go anywhere.
+    fn tenant(&self, request: &Request) -> Option<String> {
+        let target = request.uri().path();
+        let types = self.config.catalog.types();
+        let endpoints: Vec<&str> = types.iter().map(|known| &*known.endpoint).collect();
+        route::parse(target, &self.config.bases, &endpoints, &self.config.limits).ok()?.tenant
     }
 }
 

@@ -20,7 +20,7 @@ use super::host::{Blocked, State};
 use super::pool::{CONCURRENT, Job};
 
 /// Requests that an instance serves before a fresh one takes over.
-const REQUESTS_PER_INSTANCE: usize = 4096;
+const REQUESTS_PER_INSTANCE: usize = 32 * 1024;
 /// How long the component may take for an answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How much later the whole instance is stopped when the guest does not let go of it.
@@ -41,7 +41,7 @@ pub(super) async fn run(
         if let Err(error) = serve(&component, &mut jobs, &blocked, first).await {
             eprintln!("instance stopped: {error:#}");
         }
-        blocked.set(false);
+        blocked.set_closing(false);
     }
 }
 
@@ -103,7 +103,7 @@ async fn instance(
         }
         if taken == REQUESTS_PER_INSTANCE && !closing {
             closing = true;
-            blocked.set(true);
+            blocked.set_closing(true);
         }
         if closing && running.is_empty() {
             break;
@@ -114,7 +114,10 @@ async fn instance(
                 let (number, result) = done;
                 lock(started).remove(&number);
                 // A request that ran out of time may still hold something: the instance is used up.
-                closing |= !result?;
+                if !result? {
+                    closing = true;
+                    blocked.set_closing(true);
+                }
             }
             job = jobs.recv(), if !closing && running.len() < CONCURRENT => match job {
                 Some(job) => next = Some(job),

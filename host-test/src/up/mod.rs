@@ -62,7 +62,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let data = Data::open(&args.data)?;
     let token = token::resolve(args.token.as_deref(), &data, has_clients(&from_file))?;
     let config = configure(from_file, &token, args.dialect.as_deref())?.to_string();
-    Config::parse(&config).map_err(|error| anyhow!("the configuration is refused: {error}"))?;
+    let parsed = Config::parse(&config);
+    let parsed = parsed.map_err(|error| anyhow!("the configuration is refused: {error}"))?;
 
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
@@ -75,7 +76,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let component = Component::load(&file, &cache, data.store.clone(), variables)?;
         let stop = signal(args.until_stdin_closes)?;
         print_start(listener.local_addr()?, &token)?;
-        component::serve(listener, Pool::start(component), stop).await;
+        component::serve(listener, Pool::start(component, parsed), stop).await;
         anyhow::Ok(())
     })?;
     data.store.close();

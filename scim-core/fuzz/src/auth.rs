@@ -1,6 +1,6 @@
 //! Credentials: nothing but a known token lets anybody in (RFC 6750 §2.1).
 
-use scim_core::auth::{Registry, header, jwt};
+use scim_core::auth::{Providers, Registry, header, jwt};
 use scim_core::protocol::json;
 use scim_core::protocol::limits::Limits;
 use scim_core::service::Config;
@@ -31,15 +31,21 @@ pub fn token(data: &[u8]) {
     if let Ok(value) = json::parse(data, &Limits::default()) {
         let _ = Registry::from_json(&value);
         let _ = jwt::JwkSet::from_json(&value);
+        let _ = Providers::from_json(&value);
     }
     let keys = jwt::JwkSet::from_json(&key_set()).unwrap_or_else(|error| panic!("{error}"));
     let expected = jwt::Expected {
         issuer: "https://issuer.example",
-        audience: "https://scim.example",
+        audiences: &["https://scim.example".into()],
+        algorithms: jwt::Algorithms::default(),
+        scope_claim: jwt::ScopeClaim::default(),
         now_s: 0,
         skew_s: 0,
     };
-    assert!(jwt::verify(text, &keys, &expected).is_err(), "a JWT that nobody signed");
+    if let Ok(token) = jwt::Token::parse(text) {
+        let claims = token.verify(&keys, &expected, &jwt::Software);
+        assert!(claims.is_err(), "a JWT that nobody signed");
+    }
 }
 
 /// A key whose other half nobody has kept (RFC 7517 appendix A.1).

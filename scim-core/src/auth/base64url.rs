@@ -1,10 +1,21 @@
 //! Base 64 with the alphabet for URLs, without padding (RFC 4648 §5, RFC 7515 §2).
 
 use alloc::string::String;
-#[cfg(feature = "jwt")]
 use alloc::vec::Vec;
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// The six bits of a character.
+const fn six(character: u8) -> Option<u8> {
+    match character {
+        b'A'..=b'Z' => Some(character - b'A'),
+        b'a'..=b'z' => Some(character - b'a' + 26),
+        b'0'..=b'9' => Some(character - b'0' + 52),
+        b'-' => Some(62),
+        b'_' => Some(63),
+        _ => None,
+    }
+}
 
 /// Appends `bytes` to `text`.
 pub(super) fn push(text: &mut String, bytes: &[u8]) {
@@ -28,13 +39,11 @@ pub(super) fn push(text: &mut String, bytes: &[u8]) {
 
 /// Decodes `text`; `None` for characters outside the alphabet, padding, and bits that no encoder
 /// sets: one value has one text.
-#[cfg(feature = "jwt")]
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let (mut bits, mut count) = (0_u32, 0);
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
     for character in text.bytes() {
-        let six = ALPHABET.iter().position(|known| *known == character)?;
-        bits = (bits << 6 | u32::try_from(six).ok()?) & 0x3fff;
+        bits = (bits << 6 | u32::from(six(character)?)) & 0x3fff;
         count += 6;
         if count >= 8 {
             count -= 8;

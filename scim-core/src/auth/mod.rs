@@ -2,17 +2,22 @@
 
 mod base64url;
 mod bearer;
+pub mod freshness;
 pub mod header;
-#[cfg(feature = "jwt")]
 pub mod jwt;
+pub mod keys;
+mod provider;
 mod registry;
 pub mod token;
+mod url;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub use self::provider::{Issuer, KeySource, Provider, ProviderKind, Providers};
 pub use self::registry::Registry;
+pub use self::url::Url;
 use crate::dialect::Dialect;
 
 /// A SCIM client: who it is, and what it speaks.

@@ -210,7 +210,7 @@ pub(super) fn seconds_of(text: &str) -> Option<u64> {
 }
 
 /// The members of an object that may hold `known` ones only.
-fn members<'a>(
+pub(super) fn members<'a>(
     value: &'a Value,
     at: &str,
     known: &[&str],
@@ -230,7 +230,7 @@ fn members<'a>(
     Err(ConfigError::new(format!("{at}.{unknown}"), message))
 }
 
-fn text<'a>(
+pub(super) fn text<'a>(
     object: &'a Map<String, Value>,
     name: &str,
     at: &str,
@@ -242,7 +242,7 @@ fn text<'a>(
     }
 }
 
-fn required_text<'a>(
+pub(super) fn required_text<'a>(
     object: &'a Map<String, Value>,
     name: &str,
     at: &str,
@@ -251,7 +251,7 @@ fn required_text<'a>(
 }
 
 /// Names travel in header fields and audit lines, so they are kept to what is harmless there.
-fn check_name(name: &str, field: &str) -> Result<(), ConfigError> {
+pub(super) fn check_name(name: &str, field: &str) -> Result<(), ConfigError> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@:/".contains(&byte);
     if name.is_empty() || name.len() > NAME_BYTES || !name.bytes().all(allowed) {
         let message =

@@ -3,8 +3,10 @@
 //! Each trait is small, single-threaded and without an executor: the shells implement it with
 //! what their host offers, tests implement it in memory.
 
+pub mod http;
 pub mod kv;
 
+pub use http::Http;
 pub use kv::Kv;
 
 /// The time of day.

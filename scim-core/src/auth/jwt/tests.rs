@@ -10,14 +10,23 @@ use jwt_compact::{Algorithm, AlgorithmSignature};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Claims, Expected, JwkSet, JwtError, base64url, verify};
+use super::{Algorithms, Claims, Expected, JwkSet, JwtError, ScopeClaim, Software, Token};
+use super::{base64url, der};
 
-const EXPECTED: Expected<'static> = Expected {
-    issuer: "https://login.example",
-    audience: "scim-edge",
-    now_s: 1_800_000_000,
-    skew_s: 60,
-};
+const NOW_S: u64 = 1_800_000_000;
+
+fn verify(token: &str, keys: &JwkSet, scope_claim: ScopeClaim) -> Result<Claims, JwtError> {
+    let all = json!(["RS256", "RS384", "RS512", "PS256", "ES256", "EdDSA"]);
+    let expected = Expected {
+        issuer: "https://login.example",
+        audiences: &["mine".to_string(), "scim-edge".to_string()],
+        algorithms: Algorithms::from_json(&all).unwrap(),
+        scope_claim,
+        now_s: NOW_S,
+        skew_s: 60,
+    };
+    Token::parse(token)?.verify(keys, &expected, &Software)
+}
 
 type EcKey = <Es256 as Algorithm>::SigningKey;
 type EdKey = <Ed25519 as Algorithm>::SigningKey;
@@ -67,7 +76,7 @@ fn by_ed(header: &str, claims: &str) -> String {
 const ED: &str = r#"{"alg":"EdDSA","kid":"ed"}"#;
 
 fn check(token: &str) -> Result<Claims, JwtError> {
-    verify(token, &keys(), &EXPECTED)
+    verify(token, &keys(), ScopeClaim::Scope)
 }
 
 #[track_caller]
@@ -86,16 +95,69 @@ fn each_algorithm_verifies() {
     let ec = signed(&Es256, &ec(), r#"{"alg":"ES256","kid":"ec","typ":"JWT"}"#, &claims);
     assert_eq!(check(&ec).unwrap().subject, "provisioner");
     let ed = by_ed(r#"{"alg":"EdDSA","kid":"ed","typ":"at+JWT"}"#, &claims);
-    assert_eq!(check(&ed).unwrap().expires_s, 1_800_000_600);
+    assert_eq!(check(&ed).unwrap().expires_s, 1_800_000_660);
 
-    let vector = include_str!("../../../../vectors/jwt/rs256.json");
-    let vector: Value = serde_json::from_str(vector).unwrap();
+    let vector = vector();
     let keys = JwkSet::from_json(&vector).unwrap();
-    let check = |name: &str| verify(vector[name].as_str().unwrap(), &keys, &EXPECTED);
-    assert_eq!(check("valid").unwrap().scopes, ["scim_v2", "other"]);
-    // The same token signed as PS256 signs; one by a key of 1024 bits, which is not even read.
-    assert_eq!(check("pss"), Err(JwtError::Signature));
-    assert_eq!((keys.len(), check("weak")), (1, Err(JwtError::UnknownKey)));
+    let check = |token: &Value| verify(token.as_str().unwrap(), &keys, ScopeClaim::Scope);
+    for (name, token) in vector["valid"].as_object().unwrap() {
+        assert_eq!(check(token).unwrap().scopes, ["scim_v2", "other"], "{name}");
+        // The same signature under the header of another algorithm.
+        let (signed, signature) = token.as_str().unwrap().rsplit_once('.').unwrap();
+        for (other, token) in vector["valid"].as_object().unwrap() {
+            let same = if name == other { signed } else { token.as_str().unwrap() };
+            let (signed, _) = same.rsplit_once('.').unwrap();
+            let mixed = format!("{signed}.{signature}");
+            assert!(name == other || check(&mixed.into()) == Err(JwtError::Signature), "{name}");
+        }
+    }
+    // Signed as PS256 signs; by a key of 1024 bits, which is not even read.
+    assert_eq!(check(&vector["pss_as_pkcs1"]), Err(JwtError::Signature));
+    assert_eq!((keys.len(), check(&vector["weak"])), (2, Err(JwtError::UnknownKey)));
+}
+
+fn vector() -> Value {
+    let text = include_str!("../../../../vectors/jwt/openssl.json");
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn hosts_get_keys_and_signatures_as_openssl_writes_them() {
+    let vector = vector();
+    let keys = JwkSet::from_json(&vector).unwrap();
+    for (key_id, algorithm) in [("rsa", super::Algorithm::Rs256), ("ec", super::Algorithm::Es256)] {
+        let mut text = String::new();
+        base64url::push(&mut text, &der::public_key(keys.find(key_id, algorithm).unwrap()));
+        assert_eq!(text, vector["public_keys_der"][key_id].as_str().unwrap());
+    }
+    let token = vector["valid"]["ES256"].as_str().unwrap();
+    let signature = base64url::decode(token.rsplit_once('.').unwrap().1).unwrap();
+    let mut text = String::new();
+    base64url::push(&mut text, &der::ecdsa_signature(&signature).unwrap());
+    assert_eq!(text, vector["signature_der"].as_str().unwrap());
+    // Zeros are the numbers zero; other lengths are no signature.
+    assert_eq!(der::ecdsa_signature(&[0; 64]).unwrap(), [0x30, 6, 2, 1, 0, 2, 1, 0]);
+    for length in [0, 31, 32, 63, 65, 96] {
+        assert_eq!(der::ecdsa_signature(&alloc::vec![1; length]), None);
+    }
+}
+
+#[test]
+fn only_the_issuers_algorithms_count() {
+    let vector = vector();
+    let token = |name: &str| vector["valid"][name].as_str().unwrap().to_string();
+    let keys = JwkSet::from_json(&vector).unwrap();
+    let expected = Expected {
+        issuer: "https://login.example",
+        audiences: &["scim-edge".to_string()],
+        algorithms: Algorithms::default(),
+        scope_claim: ScopeClaim::Scope,
+        now_s: NOW_S,
+        skew_s: 60,
+    };
+    let check = |token: &str| Token::parse(token)?.verify(&keys, &expected, &Software).map(drop);
+    assert_eq!(check(&token("RS512")), Ok(()));
+    assert_eq!(check(&token("PS256")), Err(JwtError::Algorithm));
 }
 
 #[test]
@@ -111,6 +173,8 @@ fn algorithms_are_never_confused() {
         (r#"{"alg":"EdDSA","kid":"none"}"#, JwtError::UnknownKey),
         (r#"{"alg":"EdDSA"}"#, JwtError::NoKeyId),
         (r#"{"alg":"EdDSA","kid":["ed"]}"#, JwtError::NoKeyId),
+        (r#"{"alg":"EdDSA","kid":"../ed"}"#, JwtError::UnknownKey),
+        (r#"{"alg":"EdDSA","kid":"https://evil.example/ed"}"#, JwtError::UnknownKey),
         (r#"{"alg":"EdDSA","kid":"ed","crit":["exp"]}"#, JwtError::Header),
         (r#"{"alg":"EdDSA","kid":"ed","b64":false}"#, JwtError::Header),
         (r#"{"alg":"EdDSA","kid":"ed","typ":"logout+jwt"}"#, JwtError::Header),
@@ -162,7 +226,12 @@ fn claims_are_checked() {
     ] {
         assert!(with_claim(name, value.clone()).is_ok(), "{name} {value}");
     }
-    assert_eq!(with_claim("scp", json!(["a", "b"])).unwrap().scopes, ["a", "b"]);
+    assert_eq!(with_claim("scope", json!("openid scim_v2")).unwrap().scopes, ["openid", "scim_v2"]);
+    assert!(with_claim("scp", json!(["a", "b"])).unwrap().scopes.is_empty());
+    let mut claims_of_entra = claims();
+    claims_of_entra["roles"] = json!(["a", "b"]);
+    let token = by_ed(ED, &claims_of_entra.to_string());
+    assert_eq!(verify(&token, &keys(), ScopeClaim::Roles).unwrap().scopes, ["a", "b"]);
     let twice = claims().to_string().replacen('{', r#"{"iss":"https://evil.example","#, 1);
     assert_eq!(check(&by_ed(ED, &twice)), Err(JwtError::Malformed));
 }
@@ -217,8 +286,17 @@ fn key_sets_hold_what_can_verify() {
     ] {
         assert_eq!(change(name, value.clone()), 0, "{name} {value}");
     }
-    let twice = json!({"keys": [jwk(&ed(), "a"), jwk(&ed(), "a"), jwk(&ec(), "a"), 7]});
-    assert_eq!(JwkSet::from_json(&twice).unwrap().len(), 2);
+    let others = json!({"keys": [jwk(&ed(), "a"), {"kty": "AKP", "kid": "b"}, jwk(&ec(), "a"), 7]});
+    assert_eq!(JwkSet::from_json(&others).unwrap().len(), 2);
+    let mut rsa = vector()["keys"][0].clone();
+    assert_eq!(size(rsa.clone()), 1);
+    // 1, 3, an even number, and one of five bytes.
+    for exponent in ["AQ", "Aw", "AQAA", "AQAAAAE", ""] {
+        rsa["e"] = exponent.into();
+        assert_eq!(size(rsa.clone()), 0, "{exponent}");
+    }
+    let text = json!({ "keys": [jwk(&ed(), "a")], "x": "y".repeat(64 * 1024) }).to_string();
+    assert_eq!(JwkSet::parse(text.as_bytes()), Err(JwtError::KeySet));
     let many: Vec<Value> = (0..65).map(|_| jwk(&ed(), "a")).collect();
     for set in [json!({}), json!([]), json!({ "keys": many })] {
         assert_eq!(JwkSet::from_json(&set).unwrap_err(), JwtError::KeySet);

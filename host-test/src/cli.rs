@@ -16,7 +16,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the SCIM service on SQLite.
+    /// Runs the SCIM service.
     Up(up::Args),
     /// Runs the gateway filter in Envoy, in front of an application.
     Gateway(gateway::Args),

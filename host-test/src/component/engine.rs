@@ -15,7 +15,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use super::host::{self, Blocked, State, Variables};
 use super::pool::{CONCURRENT, INSTANCES};
-use crate::storage::Sqlite;
+use crate::storage;
 
 /// Most bytes of one instance's memory.
 const MAX_MEMORY: usize = 256 * 1024 * 1024;
@@ -30,7 +30,7 @@ const CORE_INSTANCES: u32 = 16;
 pub(crate) struct Component {
     engine: Engine,
     service: ServicePre<State>,
-    kv: Sqlite,
+    kv: storage::Engine,
     variables: Arc<Variables>,
 }
 
@@ -43,7 +43,7 @@ impl Component {
     pub(crate) fn load(
         file: &Path,
         cache: &Path,
-        kv: Sqlite,
+        kv: storage::Engine,
         variables: Variables,
     ) -> anyhow::Result<Self> {
         let engine = Engine::new(&config(cache))?;

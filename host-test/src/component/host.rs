@@ -15,7 +15,7 @@ use wasmtime_wasi_http::{
 use super::bindings::spin::key_value::key_value;
 use super::bindings::spin::variables::variables;
 use super::bindings::wasi::keyvalue::{atomics, batch, store};
-use crate::storage::Sqlite;
+use crate::storage::Engine;
 
 /// The application's variables by name, as `spin.toml` declares them.
 pub(crate) type Variables = BTreeMap<&'static str, String>;
@@ -23,7 +23,7 @@ pub(crate) type Variables = BTreeMap<&'static str, String>;
 /// The data of one instance's store.
 pub(crate) struct State {
     pub(super) table: ResourceTable,
-    pub(super) kv: Sqlite,
+    pub(super) kv: Engine,
     pub(super) blocked: Blocked,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -33,7 +33,7 @@ pub(crate) struct State {
 
 impl State {
     /// A fresh instance's data. `blocked` tells the pool when the instance cannot take requests.
-    pub(super) fn new(kv: Sqlite, variables: Arc<Variables>, blocked: Blocked) -> Self {
+    pub(super) fn new(kv: Engine, variables: Arc<Variables>, blocked: Blocked) -> Self {
         Self {
             table: ResourceTable::new(),
             kv,

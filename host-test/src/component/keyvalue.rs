@@ -1,4 +1,4 @@
-//! Spin's key-value interfaces on SQLite.
+//! Spin's key-value interfaces on this host's engines.
 //!
 //! `spin:key-value` is asynchronous: its calls let the instance go on with other requests. Calls
 //! of `wasi:keyvalue` hold up their whole instance, which the pool is told of.
@@ -8,7 +8,7 @@ use wasmtime::component::{Accessor, HasSelf, Resource};
 use super::bindings::spin::key_value::key_value;
 use super::bindings::wasi::keyvalue::{atomics, batch, store};
 use super::host::State;
-use crate::storage::{Failed, Sqlite, Write, Written};
+use crate::storage::{Engine, Failed, Write, Written};
 
 /// The label that `spin.toml` grants the component.
 const LABEL: &str = "default";
@@ -44,7 +44,7 @@ impl key_value::HostStore for State {
     }
 }
 
-fn engine<T: Send>(accessor: &Accessor<T, HasSelf<State>>) -> Sqlite {
+fn engine<T: Send>(accessor: &Accessor<T, HasSelf<State>>) -> Engine {
     accessor.with(|mut access| access.get().kv.clone())
 }
 

@@ -1,13 +1,21 @@
-//! The key-value store of this host: one SQLite file.
+//! The key-value engines of this host: memory, one SQLite file, Redis.
 //!
-//! It has the shape of Spin's own (`spin_key_value`), so that the same file serves both.
+//! SQLite and Redis have the shape of Spin's own, so that the same data serves both.
 
+mod engine;
+mod fault;
+mod location;
+mod memory;
 mod native;
 mod operation;
+mod redis;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use engine::Engine;
+pub(crate) use fault::Fault;
+pub(crate) use location::Args;
 pub(crate) use native::{NativeKv, OsRandom, TokioClock};
 pub(crate) use operation::{Failed, Write, Written};
-pub(crate) use sqlite::Sqlite;
+pub(crate) use sqlite::Durability;

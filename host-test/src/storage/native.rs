@@ -6,15 +6,29 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use scim_core::port::{Clock, Random};
 use scim_core::store::kv::{Kv, KvError};
 
+use super::engine::Engine;
 use super::operation::{Failed, Write, Written};
-use super::sqlite::Sqlite;
 
-/// The store as the core's storage port, for the time in which nobody else has it open.
-pub(crate) struct NativeKv(pub(crate) Sqlite);
+/// The store as the core's storage port.
+pub(crate) struct NativeKv {
+    engine: Engine,
+    /// Whether nobody else has the store open.
+    alone: bool,
+}
 
 impl NativeKv {
+    /// A store that others may use at the same time.
+    pub(crate) const fn shared(engine: Engine) -> Self {
+        Self { engine, alone: false }
+    }
+
+    /// A store that nobody else has open.
+    pub(crate) const fn alone(engine: Engine) -> Self {
+        Self { engine, alone: true }
+    }
+
     async fn write(&self, write: Write) -> Result<Written, KvError> {
-        self.0.write(write).await.map_err(|failed| unavailable(&failed))
+        self.engine.write(write).await.map_err(|failed| unavailable(&failed))
     }
 }
 
@@ -25,11 +39,14 @@ fn unavailable(failed: &Failed) -> KvError {
 
 impl Kv for NativeKv {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvError> {
-        self.0.get(key.to_owned()).await.map_err(|failed| unavailable(&failed))
+        self.engine.get(key.to_owned()).await.map_err(|failed| unavailable(&failed))
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), KvError> {
-        self.write(Write::Set(vec![(key.to_owned(), value.to_vec())])).await.map(drop)
+        // The core sets one thing: a tenant's first root. These engines can do without a guard,
+        // which another process may have healed or lost.
+        let (expected, new) = (None, value.to_vec());
+        self.write(Write::Swap { key: key.to_owned(), expected, new }).await.map(drop)
     }
 
     async fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KvError> {
@@ -41,9 +58,11 @@ impl Kv for NativeKv {
     }
 
     async fn increment(&self, key: &str) -> Result<i64, KvError> {
-        // A guard that stands although its work was not done is left from a crash. Nobody else is
-        // here, so the work is this caller's: the count begins anew.
-        self.write(Write::Delete(vec![key.to_owned()])).await?;
+        if self.alone {
+            // A guard that stands although its work was not done is left from a crash. Nobody else
+            // is here, so the work is this caller's: the count begins anew.
+            self.write(Write::Delete(vec![key.to_owned()])).await?;
+        }
         match self.write(Write::Increment { key: key.to_owned(), delta: 1 }).await? {
             Written::Number(sum) => Ok(sum),
             _ => Err(KvError::Unavailable("an increment gave no number")),

@@ -66,6 +66,22 @@ pub(super) fn get(connection: &Connection, key: &str) -> Result<Option<Vec<u8>>,
     Ok(statement.query_row(params![STORE, key], |row| row.get(0)).optional()?)
 }
 
+/// A stored number with `delta` added.
+///
+/// # Errors
+///
+/// When it is no number, or leaves its range.
+pub(super) fn sum(stored: Option<Vec<u8>>, delta: i64) -> Result<i64, Failed> {
+    let before = match stored {
+        None => 0,
+        // Spin keeps numbers as eight bytes, the lowest first.
+        Some(bytes) => i64::from_le_bytes(
+            bytes.try_into().map_err(|_| Failed("the value is not a number".into()))?,
+        ),
+    };
+    before.checked_add(delta).ok_or_else(|| Failed("the number leaves its range".into()))
+}
+
 /// Applies one write inside the caller's transaction.
 ///
 /// # Errors
@@ -90,16 +106,7 @@ pub(super) fn apply(connection: &Connection, write: &Write) -> Result<Written, F
             Ok(Written::Done)
         }
         Write::Increment { key, delta } => {
-            let before = match get(connection, key)? {
-                None => 0,
-                // Spin keeps numbers as eight bytes, the lowest first.
-                Some(bytes) => i64::from_le_bytes(
-                    bytes.try_into().map_err(|_| Failed("the value is not a number".into()))?,
-                ),
-            };
-            let sum = before
-                .checked_add(*delta)
-                .ok_or_else(|| Failed("the number leaves its range".into()))?;
+            let sum = sum(get(connection, key)?, *delta)?;
             connection.prepare_cached(UPSERT)?.execute(params![STORE, key, sum.to_le_bytes()])?;
             Ok(Written::Number(sum))
         }

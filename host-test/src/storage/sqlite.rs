@@ -22,6 +22,27 @@ const STATEMENTS: usize = 16;
 /// How long a connection waits for a lock that another process holds.
 const BUSY: Duration = Duration::from_secs(5);
 
+/// What an acknowledged write survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Durability {
+    /// The loss of power: each group of writes is flushed to the disk.
+    #[default]
+    Full,
+    /// The end of the process, also by `kill -9`, but not that of the system.
+    Process,
+}
+
+impl Durability {
+    /// The value of SQLite's `synchronous`. NORMAL flushes when the log is moved into the
+    /// database: a loss of power costs the latest writes, and never the file.
+    const fn synchronous(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Process => "NORMAL",
+        }
+    }
+}
+
 type Reply<T> = oneshot::Sender<Result<T, Failed>>;
 type WriteJob = (Write, Reply<Written>);
 type ReadJob = (String, Reply<Option<Vec<u8>>>);
@@ -29,7 +50,7 @@ type ReadJob = (String, Reply<Option<Vec<u8>>>);
 /// A handle of the open store. Clones share it; its threads end with the last clone, or when any
 /// of them closes it.
 #[derive(Clone)]
-pub(crate) struct Sqlite {
+pub(super) struct Sqlite {
     writes: async_channel::Sender<WriteJob>,
     reads: async_channel::Sender<ReadJob>,
     /// The writer, then the readers.
@@ -42,8 +63,8 @@ impl Sqlite {
     /// # Errors
     ///
     /// When the file cannot be opened or is no SQLite database.
-    pub(crate) fn open(file: &Path) -> anyhow::Result<Self> {
-        let connection = connect(file)?;
+    pub(super) fn open(file: &Path, durability: Durability) -> anyhow::Result<Self> {
+        let connection = connect(file, durability)?;
         connection.execute_batch(operation::CREATE_TABLE)?;
         let (writes, write_jobs) = async_channel::unbounded::<WriteJob>();
         let mut threads = vec![
@@ -53,7 +74,7 @@ impl Sqlite {
         ];
         let (reads, read_jobs) = async_channel::unbounded::<ReadJob>();
         for _ in 0..READERS {
-            let reader = connect(file)?;
+            let reader = connect(file, durability)?;
             let read_jobs = read_jobs.clone();
             threads.push(
                 thread::Builder::new()
@@ -66,7 +87,7 @@ impl Sqlite {
 
     /// Ends what waits, refuses what comes later, and leaves one file that holds everything: SQLite
     /// moves its log into the database when the last connection goes.
-    pub(crate) fn close(&self) {
+    pub(super) fn close(&self) {
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         let mut threads = core::mem::take(&mut *threads).into_iter();
         let writer = threads.next();
@@ -84,18 +105,18 @@ impl Sqlite {
     /// # Errors
     ///
     /// When the engine fails.
-    pub(crate) async fn get(&self, key: String) -> Result<Option<Vec<u8>>, Failed> {
+    pub(super) async fn get(&self, key: String) -> Result<Option<Vec<u8>>, Failed> {
         let (reply, answer) = oneshot::channel();
         self.reads.send((key, reply)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
-    /// Applies `write`. `Ok` means that it is on the disk.
+    /// Applies `write`. `Ok` means that it is as durable as was asked for.
     ///
     /// # Errors
     ///
     /// When the engine fails. Then nothing was written, unless the flush itself failed.
-    pub(crate) async fn write(&self, write: Write) -> Result<Written, Failed> {
+    pub(super) async fn write(&self, write: Write) -> Result<Written, Failed> {
         let (reply, answer) = oneshot::channel();
         self.writes.send((write, reply)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
@@ -106,13 +127,12 @@ fn closed() -> Failed {
     Failed("the store is closed".into())
 }
 
-fn connect(file: &Path) -> rusqlite::Result<Connection> {
+fn connect(file: &Path, durability: Durability) -> rusqlite::Result<Connection> {
     let connection = Connection::open(file)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL flushes the log at each commit: what was acknowledged survives a loss of power.
-    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "synchronous", durability.synchronous())?;
     Ok(connection)
 }
 

@@ -1,7 +1,16 @@
-use super::{Sqlite, Write, Written};
+use std::fs;
+use std::path::Path;
+
+use super::location::Location;
+use super::sqlite::Sqlite;
+use super::{Durability, Engine, Write, Written};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn open(file: &Path) -> Sqlite {
+    Sqlite::open(file, Durability::Full).unwrap()
 }
 
 fn entry(key: &str, value: &[u8]) -> Write {
@@ -11,7 +20,7 @@ fn entry(key: &str, value: &[u8]) -> Write {
 #[test]
 fn entries_are_written_read_and_removed() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("kv.db")).unwrap();
+    let store = open(&folder.path().join("kv.db"));
     block_on(async {
         assert_eq!(store.get("a".into()).await.unwrap(), None);
         store.write(entry("a", b"1")).await.unwrap();
@@ -25,7 +34,7 @@ fn entries_are_written_read_and_removed() {
 #[test]
 fn a_swap_compares_and_creates_only_what_is_absent() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("kv.db")).unwrap();
+    let store = open(&folder.path().join("kv.db"));
     let swap = |expected: Option<&[u8]>, new: &[u8]| Write::Swap {
         key: "k".into(),
         expected: expected.map(<[u8]>::to_vec),
@@ -44,7 +53,7 @@ fn a_swap_compares_and_creates_only_what_is_absent() {
 #[test]
 fn one_failing_write_does_not_take_its_group_along() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Sqlite::open(&folder.path().join("kv.db")).unwrap();
+    let store = open(&folder.path().join("kv.db"));
     block_on(async {
         store.write(entry("text", b"no number")).await.unwrap();
         let bad = Write::Increment { key: "text".into(), delta: 1 };
@@ -64,14 +73,90 @@ fn one_failing_write_does_not_take_its_group_along() {
 fn increments_that_run_together_all_count() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kv.db");
-    let store = Sqlite::open(&file).unwrap();
+    let store = open(&file);
     let one = Write::Increment { key: "n".into(), delta: 1 };
     block_on(async {
         futures::future::join_all((0..200).map(|_| store.write(one.clone()))).await;
         assert_eq!(store.write(one).await.unwrap(), Written::Number(201));
     });
     drop(store);
-    let again = Sqlite::open(&file).unwrap();
+    let again = open(&file);
     let value = block_on(again.get("n".into())).unwrap();
     assert_eq!(value, Some(201_i64.to_le_bytes().to_vec()));
+}
+
+/// How many transactions SQLite's log holds: each ends with a frame that names the file's size.
+fn commits_in_log(file: &Path) -> usize {
+    let log = fs::read(file.with_extension("db-wal")).unwrap();
+    let page = u32::from_be_bytes(log[8..12].try_into().unwrap()) as usize;
+    let salt = &log[16..24];
+    log[32..]
+        .chunks_exact(24 + page)
+        .take_while(|frame| &frame[8..16] == salt)
+        .filter(|frame| frame[4..8] != [0; 4])
+        .count()
+}
+
+#[test]
+fn writes_that_wait_together_are_flushed_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kv.db");
+    let store = open(&file);
+    let other = rusqlite::Connection::open(&file).unwrap();
+    block_on(async {
+        store.write(entry("first", b"1")).await.unwrap();
+        let before = commits_in_log(&file);
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let key = |number: u8| format!("k{number}");
+        let writes = futures::future::join_all((0..60).map(|n| store.write(entry(&key(n), &[n]))));
+        let release = async {
+            tokio::task::yield_now().await;
+            other.execute_batch("ROLLBACK").unwrap();
+        };
+        let (results, ()) = futures::future::join(writes, release).await;
+        assert!(results.iter().all(Result::is_ok));
+        // The writer may have taken the first alone before the others came.
+        let commits = commits_in_log(&file) - before;
+        assert!((1..=2).contains(&commits), "{commits} transactions for 60 writes");
+        for number in 0..60 {
+            assert_eq!(store.get(key(number)).await.unwrap(), Some(vec![number]));
+        }
+    });
+}
+
+#[test]
+fn memory_answers_as_sqlite_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Location::Sqlite(folder.path().join("kv.db"));
+    let swap = |expected: Option<&[u8]>, new: &[u8]| Write::Swap {
+        key: "k".into(),
+        expected: expected.map(<[u8]>::to_vec),
+        new: new.to_vec(),
+    };
+    let one = |key: &str| Write::Increment { key: key.into(), delta: 1 };
+    let writes = [
+        swap(Some(b"0"), b"1"),
+        swap(None, b"1"),
+        swap(None, b"9"),
+        swap(Some(b"1"), b"2"),
+        swap(Some(b"1"), b"3"),
+        one("n"),
+        one("n"),
+        one("k"),
+        Write::Delete(vec!["n".into(), "absent".into()]),
+        one("n"),
+        entry("k", b"4"),
+    ];
+    block_on(async {
+        let memory = Engine::open(&Location::Memory, Durability::Full, None).await.unwrap();
+        let sqlite = Engine::open(&file, Durability::Full, None).await.unwrap();
+        for write in writes {
+            let expected = sqlite.write(write.clone()).await.ok();
+            assert_eq!(memory.write(write.clone()).await.ok(), expected, "{write:?}");
+            for key in ["k", "n"] {
+                let expected = sqlite.get(key.into()).await.unwrap();
+                assert_eq!(memory.get(key.into()).await.unwrap(), expected, "{write:?}");
+            }
+        }
+    });
 }

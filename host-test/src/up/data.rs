@@ -7,16 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use crate::storage::Sqlite;
-
-/// As Spin names it, which can serve the same file.
-const STORE: &str = "sqlite_key_value.db";
 const LOCK: &str = "lock";
 const TOKEN: &str = "token.json";
 
 /// An open data folder. The lock goes with it.
 pub(super) struct Data {
-    pub(super) store: Sqlite,
     folder: PathBuf,
     _lock: File,
 }
@@ -39,16 +34,13 @@ impl Data {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                bail!("another scim-edge is using {name}; --data FOLDER takes another folder")
+                bail!("another scim-edge is using {name}; --data FOLDER takes another one")
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("cannot lock {name}"));
             }
         }
-        let file = folder.join(STORE);
-        let store =
-            Sqlite::open(&file).with_context(|| format!("cannot open {}", file.display()))?;
-        Ok(Self { store, folder: folder.to_owned(), _lock: lock })
+        Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
 
     /// The SHA-256 of the token that an earlier start made, in hexadecimal digits.

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::component::{self, Component, Pool, Variables};
 use crate::plugins;
+use crate::storage::{self, NativeKv};
 use data::Data;
 use token::Token;
 
@@ -28,9 +29,8 @@ pub(crate) struct Args {
     /// The address to listen on; port 0 takes a free one.
     #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// The folder that holds the data.
-    #[arg(long, default_value = "scim-edge-data", value_name = "FOLDER")]
-    data: PathBuf,
+    #[command(flatten)]
+    storage: storage::Args,
     /// The bearer token: 16 or more visible ASCII characters. Without it, one is made.
     #[arg(long, env = "SCIM_EDGE_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -59,28 +59,40 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         Some(file) => file.clone(),
         None => plugins::spin_component()?,
     };
-    let data = Data::open(&args.data)?;
-    let token = token::resolve(args.token.as_deref(), &data, has_clients(&from_file))?;
+    let configured = has_clients(&from_file);
+    let lets_in = args.token.is_some() || configured;
+    // The folder holds the store or the token that is made here, or is not needed.
+    let data = match args.storage.store {
+        Some(_) if lets_in => None,
+        _ => Some(Data::open(&args.storage.data)?),
+    };
+    let token = token::resolve(args.token.as_deref(), data.as_ref(), configured)?;
     let config = configure(from_file, &token, args.dialect.as_deref())?.to_string();
     let parsed = Config::parse(&config);
     let parsed = parsed.map_err(|error| anyhow!("the configuration is refused: {error}"))?;
 
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
     runtime.block_on(async {
-        root::create(&data.store).await?;
+        let engine = args.storage.open().await?;
+        for doubt in engine.doubts(args.storage.durability).await {
+            eprintln!("warning: {doubt}");
+        }
+        // The folder's lock says that nobody else has its store open; of others nothing is known.
+        let alone = args.storage.store.is_none();
+        let kv = if alone { NativeKv::alone } else { NativeKv::shared };
+        root::create(kv(engine.clone())).await?;
         let listener = TcpListener::bind(args.listen)
             .await
             .with_context(|| format!("cannot listen on {}", args.listen))?;
         let variables = Variables::from([("config", config), ("token", String::new())]);
         let cache = plugins::target_dir().join("wasmtime-cache");
-        let component = Component::load(&file, &cache, data.store.clone(), variables)?;
+        let component = Component::load(&file, &cache, engine.clone(), variables)?;
         let stop = signal(args.until_stdin_closes)?;
         print_start(listener.local_addr()?, &token)?;
         component::serve(listener, Pool::start(component, parsed), stop).await;
+        engine.close();
         anyhow::Ok(())
-    })?;
-    data.store.close();
-    Ok(())
+    })
 }
 
 /// Resolves when the process is asked to end.

@@ -34,12 +34,17 @@ impl Token {
     }
 }
 
-/// The token given, else the one kept, else, if nothing else lets anybody in, a new one.
+/// The token given, else the one kept, else, if nothing else lets anybody in, a new one. Without a
+/// data folder, which could keep one, only a given one counts.
 ///
 /// # Errors
 ///
 /// When the given token is too weak, or the data folder cannot be read or written.
-pub(super) fn resolve(given: Option<&str>, data: &Data, configured: bool) -> anyhow::Result<Token> {
+pub(super) fn resolve(
+    given: Option<&str>,
+    data: Option<&Data>,
+    configured: bool,
+) -> anyhow::Result<Token> {
     if let Some(text) = given {
         ensure!(
             text.len() >= MIN_LENGTH && text.bytes().all(|byte| byte.is_ascii_graphic()),
@@ -47,6 +52,7 @@ pub(super) fn resolve(given: Option<&str>, data: &Data, configured: bool) -> any
         );
         return Ok(Token::Given { sha256: hash(text) });
     }
+    let Some(data) = data else { return Ok(Token::Configured) };
     if let Some(sha256) = data.kept_token()? {
         return Ok(Token::Kept { sha256 });
     }

@@ -2,13 +2,14 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
+use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::harness::Service;
+use crate::harness::{self, Service};
 
 const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -28,12 +29,31 @@ struct Known {
 #[test]
 fn kill_9_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
+    survives(|| harness::command(folder.path()), ROUNDS);
+}
+
+#[test]
+fn kill_9_loses_nothing_either_when_only_the_process_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = format!("sqlite:{}", folder.path().join("store.db").display());
+    let start = || {
+        let mut command = harness::command(&folder.path().join("unused"));
+        command.args(["--store", &file, "--durability", "process"]);
+        command
+    };
+    survives(start, 3);
+    assert!(!folder.path().join("unused").exists(), "a folder was made that nobody needs");
+}
+
+/// Kills what `start` starts, again and again, and checks each time what the next one finds.
+fn survives(start: impl Fn() -> Command, rounds: u64) {
+    let start = || Service::start(start()).unwrap_or_else(|log| panic!("no start: {log}"));
     let known = Known::default();
-    let mut service = Service::on(folder.path());
+    let mut service = start();
     let group = json!({"schemas": [GROUP], "displayName": "crash"});
     let group = service.client().send("POST", "/Groups", &[], Some(&group));
     let group = group.body["id"].as_str().unwrap().to_owned();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let client = service.client();
         thread::scope(|scope| {
             for _ in 0..WRITERS {
@@ -42,11 +62,11 @@ fn kill_9_loses_nothing_that_was_acknowledged() {
             thread::sleep(Duration::from_millis(120 + round * 41));
             service.kill();
         });
-        service = Service::on(folder.path());
+        service = start();
         check(&service.client(), &group, &known);
     }
     let created = known.created.lock().unwrap().len();
-    assert!(created > 100, "only {created} users were written");
+    assert!(created > 10 * usize::try_from(rounds).unwrap(), "only {created} users were written");
 }
 
 /// Creates users and puts each into the group, until the service is gone.

@@ -114,10 +114,19 @@ impl Service {
         self.child.wait().unwrap();
     }
 
+    /// `kill -9` by a thread that shares the service with others.
+    pub fn kill_9(&self) {
+        self.signal("-KILL");
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Waits for the end; status and log.

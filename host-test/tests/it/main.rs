@@ -10,10 +10,12 @@
 
 mod client;
 mod crash;
+mod engines;
 mod envoy;
 mod harness;
 mod patch_vectors;
 mod races;
+mod redis;
 mod refusals;
 mod service_vectors;
 mod start;

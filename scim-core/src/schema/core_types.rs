@@ -5,7 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::attribute::{AttrType, Attribute, Mutability, Returned, Schema, Uniqueness};
-use super::resource_type::{Extension, ResourceType};
+use super::resource_type::{Extension, ResourceType, indexed_by_default};
 use crate::protocol::urn;
 
 /// Builds attribute definitions: each method changes one characteristic from RFC 7643's default.
@@ -148,6 +148,7 @@ pub fn user() -> ResourceType {
         common: common_attributes(),
         extensions: vec![Extension { schema: enterprise_user_schema(), required: false }],
         enforces_canonical_values: false,
+        indexed: indexed_by_default(),
     }
 }
 
@@ -162,6 +163,7 @@ pub fn group() -> ResourceType {
         common: common_attributes(),
         extensions: Vec::new(),
         enforces_canonical_values: false,
+        indexed: indexed_by_default(),
     }
 }
 

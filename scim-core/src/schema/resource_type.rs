@@ -32,6 +32,19 @@ pub struct ResourceType {
     pub extensions: Vec<Extension>,
     /// Whether an attribute with canonical values takes no others.
     pub enforces_canonical_values: bool,
+    /// Attributes that have an index besides the unique ones; a name that the type does not have
+    /// stands for nothing.
+    pub indexed: Vec<AttrPath>,
+}
+
+/// What identity providers look for in resources of any type.
+pub(super) fn indexed_by_default() -> Vec<AttrPath> {
+    let path = |name: &str, sub: Option<&str>| AttrPath {
+        urn: None,
+        name: name.into(),
+        sub: sub.map(Into::into),
+    };
+    Vec::from([path("displayName", None), path("emails", Some("value"))])
 }
 
 /// What an attribute path stands for in a resource type.

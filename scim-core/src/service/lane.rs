@@ -1,28 +1,15 @@
 //! Stretches of the tree that hold the resources of a list in its order, read from either end.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::schema::ResourceType;
-use crate::store::keys::{self, KeyRange, ResourceId};
+use crate::store::keys::ResourceId;
+use crate::store::stretch::Stretch;
 use crate::store::{Read, StoreError};
-
-/// Which entries of a type are in the order wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum LaneKind {
-    /// The resources themselves: by creation.
-    Resources,
-    /// Those by the time of the last change.
-    Modified,
-    /// Those of a unique attribute, by its values.
-    Unique(String),
-}
 
 /// The entries of one type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Lane {
-    range: KeyRange,
-    kind: LaneKind,
+    stretch: Stretch,
     count: u64,
 }
 
@@ -44,42 +31,29 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// The lanes of these types; `None` if one of them lacks an entry for some resource.
-    pub(super) async fn of(
-        read: &impl Read,
-        types: impl Iterator<Item = (&ResourceType, LaneKind)>,
-    ) -> Result<Option<Self>, StoreError> {
-        let mut lanes = Vec::new();
-        for (resource_type, kind) in types {
-            let name = &*resource_type.name;
-            let (start, end) = keys::resources(name);
-            let count = read.count(&start, &end).await?;
-            let range = match &kind {
-                LaneKind::Resources => (start, end),
-                LaneKind::Modified => keys::all_modified(name),
-                LaneKind::Unique(attribute) => keys::uniques(name, attribute),
-            };
-            if kind != LaneKind::Resources && read.count(&range.0, &range.1).await? != count {
-                return Ok(None);
-            }
-            lanes.push(Lane { range, kind, count });
+    /// The lanes of some types.
+    pub(super) async fn of(read: &impl Read, stretches: Vec<Stretch>) -> Result<Self, StoreError> {
+        let mut lanes = Vec::with_capacity(stretches.len());
+        for stretch in stretches {
+            let count = stretch.count(read).await?;
+            lanes.push(Lane { stretch, count });
         }
-        Ok(Some(Self { lanes }))
+        Ok(Self { lanes })
     }
 
-    /// How many resources there are.
+    /// How many entries there are.
     pub(super) fn total(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.count).sum()
     }
 
-    /// How many resources the largest type has.
+    /// How many entries the largest type has.
     pub(super) fn largest(&self) -> u64 {
         self.lanes.iter().map(|lane| lane.count).max().unwrap_or_default()
     }
 
     /// The spot of a resource, if `key` is one of its type's.
     pub(super) fn spot(&self, place: usize, key: &[u8], id: ResourceId) -> Option<Spot> {
-        let (start, end) = &self.lanes.get(place)?.range;
+        let (start, end) = &self.lanes.get(place)?.stretch.range;
         (start.as_slice() <= key && key < end.as_slice()).then(|| {
             let key = key.to_vec();
             Spot { place, key, id }
@@ -103,7 +77,7 @@ impl Lanes {
         let mut found = Vec::new();
         for place in places {
             let Some(lane) = self.lanes.get(place) else { continue };
-            let mut rest = lane.range.clone();
+            let mut rest = lane.stretch.range.clone();
             match from {
                 Some(from) if from.place == place && reversed => rest.1.clone_from(&from.key),
                 Some(from) if from.place == place => {
@@ -127,13 +101,9 @@ impl Lanes {
             if reversed {
                 entries.reverse();
             }
-            for (key, value) in entries {
-                let id = match lane.kind {
-                    LaneKind::Unique(_) => keys::id_at_end(&value),
-                    LaneKind::Resources | LaneKind::Modified => keys::id_at_end(&key),
-                };
-                let id = id.ok_or(StoreError::Corrupt("an index entry"))?;
-                found.push(Spot { place, key, id });
+            for entry in entries {
+                let id = lane.stretch.id(&entry)?;
+                found.push(Spot { place, key: entry.0, id });
             }
             skip = 0;
             if found.len() == limit {

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use super::cursor::{Cursor, Position};
-use super::lane::{LaneKind, Lanes, Spot};
-use super::plan;
+use super::lane::{Lanes, Spot};
+use super::plan::{self, Plan, Planner};
 use super::search::{SCAN_PAGE, Search};
 use super::sort::{self, Place, SortBy, SortKey};
 use super::view::View;
@@ -16,7 +16,8 @@ use crate::protocol::limits::Limits;
 use crate::protocol::query::{ListQuery, SortOrder};
 use crate::resource::{Projection, matching};
 use crate::store::record::Record;
-use crate::store::{Read, directory};
+use crate::store::stretch::Stretch;
+use crate::store::{Read, directory, index};
 
 /// One resource type of a list, and what of its resources is shown.
 pub(super) struct Listed<'a> {
@@ -69,7 +70,10 @@ pub(super) async fn list(
     let take = usize::try_from(query.count).unwrap_or(usize::MAX);
     let window = Window { cursor, skip: query.start_index.saturating_sub(1), take };
     let picked = match lanes(read, &searches).await? {
-        Some(lanes) => along(read, &searches, &lanes, query, &window, limits).await?,
+        Some((lanes, is_filtered)) => {
+            let limit = is_filtered.then_some(limits.scan_resources);
+            along(read, &searches, &lanes, query, &window, limit).await?
+        }
         None => collected(read, &searches, query, &window, limits).await?,
     };
     let mut resources = Vec::with_capacity(picked.records.len());
@@ -97,8 +101,14 @@ fn searches<'a>(types: &[Listed<'a>], query: &ListQuery) -> Result<Vec<Search<'a
             (Ok(filter), sort_by) => {
                 refusal = refusal.or(sort_by.as_ref().err().cloned());
                 let sort_by = sort_by.ok().flatten();
-                let plan = filter.as_ref().and_then(|f| plan::plan(f, view));
-                searches.push(Search { place, view: *view, filter, sort_by, plan });
+                let indexes = index::indexes(view.resource_type);
+                let planner = Planner { view, indexes: &indexes };
+                let plan = filter.as_ref().and_then(|filter| planner.plan(filter));
+                let sorted = match &sort_by {
+                    None => Some(Stretch::resources(view.resource_type)),
+                    Some(sort_by) => sort_by.stretch(view.resource_type, &indexes),
+                };
+                searches.push(Search { place, view: *view, filter, sort_by, plan, sorted });
             }
             (Err(error), _) => refusal = Some(error),
         }
@@ -109,36 +119,57 @@ fn searches<'a>(types: &[Listed<'a>], query: &ListQuery) -> Result<Vec<Search<'a
     }
 }
 
-/// The lanes that have the list in its order; `None` if it must be collected and sorted.
-async fn lanes(read: &impl Read, searches: &[Search<'_>]) -> Result<Option<Lanes>, Error> {
-    let mut kinds = Vec::with_capacity(searches.len());
+/// The lanes that have the list in its order, and whether what is on them must still be matched with
+/// the filter; `None` if the list must be collected and sorted.
+async fn lanes(read: &impl Read, searches: &[Search<'_>]) -> Result<Option<(Lanes, bool)>, Error> {
+    let mut stretches = Vec::with_capacity(searches.len());
+    let mut is_filtered = false;
     for (at, search) in searches.iter().enumerate() {
-        let kind = match &search.sort_by {
-            None => Some(LaneKind::Resources),
-            // The lanes of several types would have to be merged.
-            Some(sort_by) if searches.len() == 1 => sort_by.lane(search.view.resource_type),
-            Some(_) => None,
-        };
-        let (Some(kind), None, true) = (kind, &search.plan, search.place == at) else {
+        // The lanes of several types would have to be merged.
+        let is_sorted = search.sort_by.is_some();
+        if search.place != at || (is_sorted && searches.len() > 1) {
             return Ok(None);
+        }
+        let exact = match (&search.filter, &search.plan) {
+            (None, _) => search.sorted.clone(),
+            (Some(_), Some(Plan::Nothing)) => Some(Stretch::none()),
+            (Some(_), Some(plan)) => plan.exact().cloned(),
+            (Some(_), None) => None,
         };
-        kinds.push((search.view.resource_type, kind));
+        let stretch = match (exact, &search.sorted) {
+            (Some(exact), _) if !is_sorted => exact,
+            (Some(exact), Some(sorted)) if exact.both(sorted).as_ref() == Some(&exact) => exact,
+            (None, Some(sorted)) if search.plan.is_none() => {
+                is_filtered = true;
+                sorted.clone()
+            }
+            _ => return Ok(None),
+        };
+        // Resources that have no entry would be left out.
+        if is_sorted && search.sorted.as_ref() == Some(&stretch) {
+            let all = directory::count(read, search.view.resource_type).await?;
+            if stretch.count(read).await? != all {
+                return Ok(None);
+            }
+        }
+        stretches.push(stretch);
     }
-    Ok(Lanes::of(read, kinds.into_iter()).await?)
+    Ok(Some((Lanes::of(read, stretches).await?, is_filtered)))
 }
 
-/// Walks along the lanes and reads no more than the page, or, with a filter, than it takes to know
-/// how many resources match: a cursor carries that number on.
+/// Walks along the lanes and reads no more than the page, or, if what is on them must be matched with
+/// the filter, than it takes to know how many resources match: a cursor carries that number on.
+/// `limit` is how many may then be looked at.
 async fn along(
     read: &impl Read,
     searches: &[Search<'_>],
     lanes: &Lanes,
     query: &ListQuery,
     window: &Window<'_>,
-    limits: &Limits,
+    limit: Option<u64>,
 ) -> Result<Picked, Error> {
-    let filtered = query.filter.is_some();
-    if filtered && lanes.largest() > limits.scan_resources {
+    let filtered = limit.is_some();
+    if limit.is_some_and(|limit| lanes.largest() > limit) {
         return Err(plan::too_many());
     }
     let known = match window.cursor {
@@ -159,7 +190,7 @@ async fn along(
             let Some(search) = searches.get(spot.place) else { continue };
             let record = directory::load(read, search.view.resource_type, spot.id).await?;
             let Some(record) = record else { continue };
-            if !search.matches(read, &record).await? {
+            if filtered && !search.matches(read, &record).await? {
                 continue;
             }
             matched += 1;

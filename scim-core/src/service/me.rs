@@ -2,16 +2,20 @@
 
 use alloc::string::ToString;
 
+use serde_json::Value;
+
 use super::audit::Audit;
 use super::view::View;
 use super::{Answer, Call, Service};
 use crate::auth::Client;
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::Error;
+use crate::protocol::filter::CompareOp;
 use crate::protocol::json::Object;
+use crate::protocol::path::AttrPath;
 use crate::protocol::route::{Endpoint, Route};
 use crate::store::keys::ResourceId;
-use crate::store::{Read, directory};
+use crate::store::{Read, directory, index, stretch};
 
 /// The type of the resources that clients are linked to.
 const USER: &str = "User";
@@ -97,12 +101,12 @@ async fn find(
             return found.map(|record| record.id).ok_or_else(none);
         }
     };
-    let lookup = directory::lookup(resource_type, view.domain, name, None, value);
+    let path = AttrPath { urn: None, name: name.to_string(), sub: None };
+    let indexes = index::indexes(resource_type);
+    let (op, value) = (CompareOp::Eq, Value::from(value));
+    let found = stretch::compared(resource_type, &indexes, view.domain, &path, op, &value);
     // Of several users with one externalId none is the right one.
-    let found = match lookup {
-        Some(lookup) => directory::find(read, &lookup, 2).await?,
-        None => return Err(none()),
-    };
+    let found = found.ok_or_else(none)?.ids(read, 2).await?;
     match found.as_slice() {
         [one] => Ok(*one),
         _ => Err(none()),

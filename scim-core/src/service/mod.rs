@@ -2,6 +2,7 @@
 //!
 //! [`Service::handle`] is the one way through the code: route, gate, read, serve, answer.
 
+mod asked;
 mod audit;
 mod bulk;
 mod condition;

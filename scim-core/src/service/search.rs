@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use serde_json::{Value, json};
 
+use super::asked::Memberships;
 use super::nested;
-use super::plan::{self, Memberships, Plan};
+use super::plan::{self, Plan};
 use super::sort::{Place, SortBy};
 use super::view::View;
 use crate::protocol::Error;
@@ -15,6 +16,7 @@ use crate::protocol::json::Object;
 use crate::resource::matching;
 use crate::store::keys::ResourceId;
 use crate::store::record::Record;
+use crate::store::stretch::Stretch;
 use crate::store::{Read, StoreError, directory, members};
 
 /// Resources read at once when all are looked at.
@@ -29,6 +31,8 @@ pub(super) struct Search<'a> {
     pub(super) sort_by: Option<SortBy>,
     /// How an index serves the filter, if one does.
     pub(super) plan: Option<Plan>,
+    /// The entries that have all resources in the order wanted, if there are such.
+    pub(super) sorted: Option<Stretch>,
 }
 
 impl Search<'_> {
@@ -39,7 +43,10 @@ impl Search<'_> {
     pub(super) async fn all(&self, read: &impl Read, limit: u64) -> Result<Vec<Place>, Error> {
         let resource_type = self.view.resource_type;
         let mut found = Vec::new();
-        if let Some(plan) = &self.plan {
+        let count = directory::count(read, resource_type).await?;
+        if let Some(plan) = &self.plan
+            && (count > limit || plan::estimate(read, plan).await? <= count)
+        {
             for id in plan::candidates(read, plan, limit).await? {
                 if let Some(record) = directory::load(read, resource_type, id).await? {
                     found.extend(self.consider(read, &record).await?);
@@ -47,7 +54,7 @@ impl Search<'_> {
             }
             return Ok(found);
         }
-        if directory::count(read, resource_type).await? > limit {
+        if count > limit {
             return Err(plan::too_many());
         }
         let mut seen = 0;

@@ -7,15 +7,16 @@ use core::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::lane::LaneKind;
 use crate::protocol::Error;
 use crate::protocol::datetime;
 use crate::protocol::json::Object;
 use crate::protocol::path::AttrPath;
 use crate::protocol::query::SortOrder;
 use crate::resource::{element, matching};
-use crate::schema::{AttrType, ResourceType, Returned, Uniqueness};
+use crate::schema::{AttrType, ResourceType, Returned};
+use crate::store::index::Index;
 use crate::store::keys::ResourceId;
+use crate::store::stretch::Stretch;
 
 /// The attribute that a list is sorted by.
 #[derive(Clone, Debug)]
@@ -77,23 +78,24 @@ impl SortBy {
         })
     }
 
-    /// Which entries of the tree have all resources of the type in this order, if any do.
-    ///
-    /// An attribute without a value has no entry, so only a required one is served by its index.
-    pub(super) fn lane(&self, resource_type: &ResourceType) -> Option<LaneKind> {
+    /// The entries of the tree that have all resources of the type in this order, if any do.
+    pub(super) fn stretch(
+        &self,
+        resource_type: &ResourceType,
+        indexes: &[Index<'_>],
+    ) -> Option<Stretch> {
         match (&self.extension, &*self.attribute, self.sub.as_deref()) {
             // Identifiers are made from the time of creation.
-            (None, "id", None) | (None, "meta", Some("created")) => Some(LaneKind::Resources),
-            (None, "meta", Some("lastModified")) => Some(LaneKind::Modified),
-            (None, name, None) => {
-                let attribute = resource_type.schema.attribute(name)?;
-                let served = attribute.required
-                    && !attribute.multi_valued
-                    && attribute.kind == AttrType::String
-                    && attribute.uniqueness != Uniqueness::None;
-                served.then(|| LaneKind::Unique(self.attribute.clone()))
+            (None, "id", None) | (None, "meta", Some("created")) => {
+                Some(Stretch::resources(resource_type))
             }
-            _ => None,
+            (None, "meta", Some("lastModified")) => Some(Stretch::modified(resource_type)),
+            _ => {
+                let (urn, name, sub) = (&self.extension, &self.attribute, &self.sub);
+                let path = AttrPath { urn: urn.clone(), name: name.clone(), sub: sub.clone() };
+                let index = Index::named(indexes, &path).filter(|index| index.is_sorted())?;
+                Some(index.whole(resource_type))
+            }
         }
     }
 

@@ -1,26 +1,18 @@
 //! Resources in the tree: bodies, and the indexes that always agree with them.
 
 use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde_json::Value;
-
-use super::keys::{self, KeyRange, ResourceId};
+use super::index::indexes;
+use super::keys::{self, ResourceId};
 use super::kv::Kv;
 use super::record::Record;
-use super::unique::{Unique, normalized, unique_attributes, values};
+use super::stretch::external_ids;
 use super::{BodyId, Read, StoreError, Transaction};
 use crate::port::{Clock, Random};
 use crate::protocol::Error;
-use crate::schema::{AttrType, Attribute, ResourceType};
-
-/// The attributes that have an index beside the unique ones: what identity providers ask for.
-const INDEXED: [(&str, Option<&str>); 2] = [("displayName", None), ("emails", Some("value"))];
-
-/// Name of the index of `externalId`, which is kept per domain.
-const EXTERNAL_ID: &str = "externalId";
+use crate::schema::ResourceType;
 
 /// The resource of that id.
 ///
@@ -162,96 +154,18 @@ enum Entry {
 
 /// All entries that a record has in the tree beside its pointer.
 fn entries(resource_type: &ResourceType, record: &Record) -> BTreeMap<Vec<u8>, Entry> {
-    let name = &*resource_type.name;
     let mut out = BTreeMap::new();
-    out.insert(keys::modified(name, record.modified_ms, record.id), Entry::Index);
+    let modified = keys::modified(&resource_type.name, record.modified_ms, record.id);
+    out.insert(modified, Entry::Index);
     for (domain, external_id) in &record.external_ids {
-        let value = external_value(domain, external_id);
-        out.insert(keys::index(name, EXTERNAL_ID, &value, record.id), Entry::Index);
+        let keys = external_ids(resource_type, domain);
+        out.insert(keys.key(external_id, Some(record.id)), Entry::Index);
     }
-    for (attribute, sub) in indexed_attributes(resource_type) {
-        for value in values(&record.attributes, attribute, sub) {
-            out.insert(keys::index(name, &attribute.name, &value, record.id), Entry::Index);
-        }
-    }
-    for unique in unique_attributes(resource_type) {
-        for value in unique.values(&record.attributes) {
-            out.insert(unique.key(resource_type, &value), Entry::Unique(unique.name()));
+    for index in indexes(resource_type) {
+        for key in index.entries(resource_type, record.id, &record.attributes) {
+            let unique = index.is_unique().then(|| Entry::Unique(index.name()));
+            out.insert(key, unique.unwrap_or(Entry::Index));
         }
     }
     out
-}
-
-fn indexed_attributes(
-    resource_type: &ResourceType,
-) -> impl Iterator<Item = (&Attribute, Option<&Attribute>)> {
-    INDEXED.into_iter().filter_map(|(name, sub)| {
-        let attribute = resource_type.schema.attribute(name)?;
-        let sub = sub.map(|sub| attribute.sub(sub).ok_or(())).transpose().ok()?;
-        // A custom type may use the name for something else.
-        (sub.unwrap_or(attribute).kind == AttrType::String).then_some((attribute, sub))
-    })
-}
-
-fn external_value(domain: &str, external_id: &str) -> String {
-    format!("{domain}\0{external_id}")
-}
-
-/// How an equality finds its resources without looking at others.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// One entry, whose value is the id.
-    Unique(Vec<u8>),
-    /// A range of entries, whose keys end with the id.
-    Range(KeyRange),
-}
-
-/// The look-up for `attribute[.sub] eq value`, if an index serves it.
-#[must_use]
-pub fn lookup(
-    resource_type: &ResourceType,
-    domain: &str,
-    attribute: &str,
-    sub: Option<&str>,
-    value: &str,
-) -> Option<Lookup> {
-    let name = &*resource_type.name;
-    if attribute == EXTERNAL_ID && sub.is_none() {
-        let value = external_value(domain, value);
-        return Some(Lookup::Range(keys::indexed(name, EXTERNAL_ID, &value)));
-    }
-    let text = Value::from(value);
-    for (found, indexed_sub) in indexed_attributes(resource_type) {
-        // A comparison with a complex attribute means its `value` (RFC 7643 §2.4).
-        let names_sub = sub == indexed_sub.map(|sub| &*sub.name);
-        let means_value = sub.is_none() && indexed_sub.is_some_and(|sub| sub.name == "value");
-        if found.name == *attribute && (names_sub || means_value) {
-            let value = normalized(indexed_sub.unwrap_or(found), &text)?;
-            return Some(Lookup::Range(keys::indexed(name, attribute, &value)));
-        }
-    }
-    let found = Unique::find(resource_type, attribute, sub)?;
-    let value = normalized(found.leaf(), &text)?;
-    Some(Lookup::Unique(found.key(resource_type, &value)))
-}
-
-/// The ids that a look-up finds, at most `limit`.
-///
-/// # Errors
-/// As [`Read`].
-pub async fn find(
-    read: &impl Read,
-    lookup: &Lookup,
-    limit: usize,
-) -> Result<Vec<ResourceId>, StoreError> {
-    match lookup {
-        Lookup::Unique(key) => {
-            let id = read.get(key).await?.and_then(|value| keys::id_at_end(&value));
-            Ok(id.into_iter().collect())
-        }
-        Lookup::Range((start, end)) => {
-            let entries = read.range(start, end, 0, limit).await?;
-            Ok(entries.iter().filter_map(|(key, _)| keys::id_at_end(key)).collect())
-        }
-    }
 }

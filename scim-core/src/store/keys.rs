@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 use super::prefix_end;
+use crate::protocol::filter::CompareOp;
 
 /// The identifier of a resource: 16 bytes, outside written as a UUID (RFC 9562 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,7 +59,7 @@ impl ResourceId {
     }
 }
 
-/// The identifier that ends a key of [`resource`], [`index`], [`member`] or [`group`].
+/// The identifier that ends a key of [`resource`], [`Values::key`], [`member`] or [`group`].
 #[must_use]
 pub fn id_at_end(key: &[u8]) -> Option<ResourceId> {
     ResourceId::from_end(key)
@@ -82,21 +83,31 @@ const CURSOR_KEY: u8 = b'K';
 
 /// Text part: zero bytes escaped, ended by two zeros, so that a prefix sorts before what extends it.
 fn text(key: &mut Vec<u8>, part: &[u8]) {
+    unended(key, part);
+    key.extend_from_slice(&[0, 0]);
+}
+
+/// What the text parts begin with that begin with `part`.
+fn unended(key: &mut Vec<u8>, part: &[u8]) {
     for byte in part {
         key.push(*byte);
         if *byte == 0 {
             key.push(0xff);
         }
     }
-    key.extend_from_slice(&[0, 0]);
 }
 
 /// Longer values are cut to this many bytes and a hash: exact matches still work.
 pub const VALUE_BYTES: usize = 160;
 
+/// Whether a value of so many bytes stands in keys by a part of it only.
+fn is_cut(bytes: usize) -> bool {
+    bytes > VALUE_BYTES
+}
+
 fn value_part(key: &mut Vec<u8>, value: &str) {
     match value.as_bytes().get(..VALUE_BYTES) {
-        Some(head) if value.len() > VALUE_BYTES => {
+        Some(head) if is_cut(value.len()) => {
             let mut cut = head.to_vec();
             cut.extend_from_slice(&Sha256::digest(value.as_bytes()));
             text(key, &cut);
@@ -126,42 +137,106 @@ pub fn resources(resource_type: &str) -> KeyRange {
     all_below(tagged(RESOURCE, resource_type))
 }
 
-/// `unique/{type}/{attribute}/{value}` → the id of the one resource that has it.
-#[must_use]
-pub fn unique(resource_type: &str, attribute: &str, value: &str) -> Vec<u8> {
-    let mut key = tagged(UNIQUE, resource_type);
-    text(&mut key, attribute.as_bytes());
-    value_part(&mut key, value);
-    key
+/// The entries of one index, in the order of the attribute's values:
+/// `unique/{type}/{attribute}/{value}` → the id of the one resource that has it, or
+/// `index/{type}/{attribute}/{value}/{id}`. A resource without a value can have an entry, too, behind
+/// all values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Values {
+    prefix: Vec<u8>,
+    /// What all values begin with that are meant.
+    scope: String,
 }
 
-/// All entries of [`unique`] of one attribute, in the order of its values.
-#[must_use]
-pub fn uniques(resource_type: &str, attribute: &str) -> KeyRange {
-    let mut key = tagged(UNIQUE, resource_type);
-    text(&mut key, attribute.as_bytes());
-    all_below(key)
-}
+/// No text begins with this byte.
+const NO_VALUE: u8 = 0xff;
 
-fn index_prefix(resource_type: &str, attribute: &str, value: &str) -> Vec<u8> {
-    let mut key = tagged(INDEX, resource_type);
-    text(&mut key, attribute.as_bytes());
-    value_part(&mut key, value);
-    key
-}
+impl Values {
+    /// The index of an attribute; a unique one has one entry per value.
+    #[must_use]
+    pub fn new(resource_type: &str, attribute: &str, is_unique: bool) -> Self {
+        let mut prefix = tagged(if is_unique { UNIQUE } else { INDEX }, resource_type);
+        text(&mut prefix, attribute.as_bytes());
+        Self { prefix, scope: String::new() }
+    }
 
-/// `index/{type}/{attribute}/{value}/{id}`.
-#[must_use]
-pub fn index(resource_type: &str, attribute: &str, value: &str, id: ResourceId) -> Vec<u8> {
-    let mut key = index_prefix(resource_type, attribute, value);
-    key.extend_from_slice(&id.0);
-    key
-}
+    /// Those of its values that begin with `scope`, which from here on is understood.
+    #[must_use]
+    pub fn within(mut self, scope: &str) -> Self {
+        self.scope.push_str(scope);
+        self
+    }
 
-/// All resources that have a value.
-#[must_use]
-pub fn indexed(resource_type: &str, attribute: &str, value: &str) -> KeyRange {
-    all_below(index_prefix(resource_type, attribute, value))
+    /// The key of a value; the entry of an index that is not unique ends with an id.
+    #[must_use]
+    pub fn key(&self, value: &str, id: Option<ResourceId>) -> Vec<u8> {
+        let mut key = self.prefix.clone();
+        value_part(&mut key, &[&self.scope, value].concat());
+        key.extend(id.iter().flat_map(|id| id.0));
+        key
+    }
+
+    /// The key of the entry of a resource that has no value.
+    #[must_use]
+    pub fn key_of_none(&self, id: ResourceId) -> Vec<u8> {
+        let mut key = self.prefix.clone();
+        key.push(NO_VALUE);
+        key.extend_from_slice(&id.0);
+        key
+    }
+
+    /// All entries, those without a value among them.
+    #[must_use]
+    pub fn all(&self) -> KeyRange {
+        all_below(self.prefix.clone())
+    }
+
+    /// All entries of resources without a value.
+    #[must_use]
+    pub fn none(&self) -> KeyRange {
+        let mut key = self.prefix.clone();
+        key.push(NO_VALUE);
+        all_below(key)
+    }
+
+    /// All entries with a value that is not empty.
+    #[must_use]
+    pub fn present(&self) -> KeyRange {
+        (prefix_end(&self.key("", None)), self.valued().1)
+    }
+
+    /// All entries with a value.
+    fn valued(&self) -> KeyRange {
+        let mut start = self.prefix.clone();
+        unended(&mut start, self.scope.as_bytes());
+        let end = if self.scope.is_empty() { self.none().0 } else { prefix_end(&start) };
+        (start, end)
+    }
+
+    /// The entries that a comparison with `value` selects, and whether it is these exactly: of a
+    /// value that is too long for a key only the beginning can be looked for. `None` if the
+    /// order of keys does not serve the operator.
+    #[must_use]
+    pub fn compared(&self, op: CompareOp, value: &str) -> Option<(KeyRange, bool)> {
+        let whole = [&self.scope, value].concat();
+        let is_cut = is_cut(whole.len());
+        let mut head = self.prefix.clone();
+        unended(&mut head, whole.as_bytes().get(..VALUE_BYTES).unwrap_or(whole.as_bytes()));
+        let (start, end) = self.valued();
+        let key = self.key(value, None);
+        let range = match op {
+            CompareOp::Eq => return Some((all_below(key), true)),
+            CompareOp::Sw => all_below(head),
+            CompareOp::Gt | CompareOp::Ge if is_cut => (head, end),
+            CompareOp::Lt | CompareOp::Le if is_cut => (start, prefix_end(&head)),
+            CompareOp::Gt => (prefix_end(&key), end),
+            CompareOp::Ge => (key, end),
+            CompareOp::Lt => (start, key),
+            CompareOp::Le => (start, prefix_end(&key)),
+            CompareOp::Ne | CompareOp::Co | CompareOp::Ew => return None,
+        };
+        Some((range, !is_cut))
+    }
 }
 
 /// `modified/{type}/{time}/{id}`.
@@ -173,10 +248,13 @@ pub fn modified(resource_type: &str, time_ms: u64, id: ResourceId) -> Vec<u8> {
     key
 }
 
-/// All entries of [`modified`] of one type, least recently changed first.
+/// The entries of [`modified`] of one type, least recently changed first: from one time on and up to
+/// but not including another; without it, up to the end.
 #[must_use]
-pub fn all_modified(resource_type: &str) -> KeyRange {
-    all_below(tagged(MODIFIED, resource_type))
+pub fn modified_between(resource_type: &str, from_ms: u64, to_ms: Option<u64>) -> KeyRange {
+    let prefix = tagged(MODIFIED, resource_type);
+    let at = |ms: u64| [&prefix[..], &ms.to_be_bytes()].concat();
+    (at(from_ms), to_ms.map_or_else(|| prefix_end(&prefix), at))
 }
 
 /// The tenant's key for cursors (RFC 9865).

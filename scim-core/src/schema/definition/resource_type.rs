@@ -11,6 +11,7 @@ use super::fields::Fields;
 use super::{DefinitionError, NAME_BYTES, RESOURCE_TYPES};
 use crate::protocol::limits::Limits;
 use crate::protocol::route::{self, Bases};
+use crate::schema::resource_type::indexed_by_default;
 use crate::schema::{Extension, ResourceType, Schema, common_attributes};
 
 const FIELDS: [&str; 8] =
@@ -126,6 +127,7 @@ fn read_new(
         common: common_attributes(),
         extensions: extensions.into_iter().map(|(_, extension)| extension).collect(),
         enforces_canonical_values: false,
+        indexed: indexed_by_default(),
     })
 }
 

@@ -208,7 +208,7 @@ fn patched(before: &Object, operations: &[Value]) -> Option<Object> {
 /// The user as it is stored, and what the service adds to it.
 fn stored(body: &Value) -> Option<Object> {
     let user = schema::user();
-    let mut stored = reading(&user, Unknown::Ignore).resource(body.as_object()?).ok()?;
+    let mut stored = reading(&user, Unknown::Ignore).resource(body.as_object()?.clone()).ok()?;
     for (name, value) in [
         ("userName", json!("bjensen")),
         ("id", json!("2819c223")),
@@ -270,7 +270,7 @@ proptest! {
         let Some(after) = patched(&before, &operations) else { return Ok(()) };
         let user = schema::user();
         let reading = reading(&user, Unknown::Refuse);
-        let read = reading.resource(&after);
+        let read = reading.resource(after.clone());
         prop_assert!(read.is_ok(), "{read:?}");
         let read = read.unwrap();
         let read_only = |name: &str| ["id", "meta", "schemas", "groups"].contains(&name);
@@ -301,8 +301,8 @@ proptest! {
         let user = schema::user();
         for unknown in [Unknown::Ignore, Unknown::Refuse, Unknown::Keep] {
             let reading = reading(&user, unknown);
-            let Ok(once) = reading.resource(body.as_object().unwrap()) else { continue };
-            let twice = reading.resource(&once);
+            let Ok(once) = reading.resource(body.as_object().unwrap().clone()) else { continue };
+            let twice = reading.resource(once.clone());
             prop_assert_eq!(twice.as_ref(), Ok(&once));
             let complete = read::check_required(&user, &once).is_ok();
             prop_assert_eq!(complete, once.contains_key("userName"));

@@ -29,7 +29,7 @@ pub(super) fn round_trip(watch: &mut Stopwatch) -> anyhow::Result<Row> {
 fn validated(body: &[u8], resource_type: &ResourceType) -> anyhow::Result<Vec<u8>> {
     let reading = Reading { resource_type, unknown: Unknown::Ignore };
     let object = json::parse_object(body, &Limits::default());
-    let resource = object.and_then(|object| reading.resource(&object));
+    let resource = object.and_then(|object| reading.resource(object));
     Ok(serde_json::to_vec(&resource.map_err(|error| anyhow!("{error}"))?)?)
 }
 

@@ -82,9 +82,9 @@ fn read_only_is_untouched(resource_type: &ResourceType, before: &Object, after: 
 
 fn validates_again(resource_type: &ResourceType, after: &Object) {
     let reading = crate::reading(resource_type, Unknown::Refuse);
-    let once = reading.resource(after);
+    let once = reading.resource(after.clone());
     let once = once.unwrap_or_else(|error| panic!("a patched resource is not valid: {error:?}"));
-    assert_eq!(reading.resource(&once).as_ref(), Ok(&once));
+    assert_eq!(reading.resource(once.clone()).as_ref(), Ok(&once));
 }
 
 /// Whether the law of repetition speaks of this change: an `add` that does not make its own filter

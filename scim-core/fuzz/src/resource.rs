@@ -12,8 +12,8 @@ pub fn resource(data: &[u8]) {
     for resource_type in [schema::user(), schema::group()] {
         for unknown in [Unknown::Ignore, Unknown::Refuse, Unknown::Keep] {
             let reading = crate::reading(&resource_type, unknown);
-            let Ok(once) = reading.resource(&body) else { continue };
-            let twice = reading.resource(&once);
+            let Ok(once) = reading.resource(body.clone()) else { continue };
+            let twice = reading.resource(once.clone());
             assert_eq!(twice.as_ref(), Ok(&once), "read again");
             let complete = read::check_required(&resource_type, &once).is_ok();
             let again =

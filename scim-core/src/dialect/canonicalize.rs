@@ -75,8 +75,8 @@ pub fn canonicalize_body(
         let resolved = changes::resolve(&operations, &reading, dialect.leniency())?;
         changes::to_message(&resolved)
     } else {
-        let object = modernize(&object, &resource_type.schema.id);
-        Value::Object(resource(&reading, resource_type, &object)?)
+        let object = modernize(object, &resource_type.schema.id);
+        Value::Object(resource(&reading, resource_type, object)?)
     };
     written(&canonical)
 }
@@ -89,10 +89,11 @@ fn written(body: &Value) -> Result<Vec<u8>, Error> {
 fn resource(
     reading: &Reading<'_>,
     resource_type: &ResourceType,
-    body: &Object,
+    body: Object,
 ) -> Result<Object, Error> {
+    let sent = json::member(&body, "schemas").cloned();
+    let sent = sent.as_ref().and_then(Value::as_array);
     let mut out = reading.resource(body)?;
-    let sent = json::member(body, "schemas").and_then(Value::as_array);
     let mut schemas: Vec<Value> = Vec::from([Value::from(&*resource_type.schema.id)]);
     let known = |urn: &str| urn.eq_ignore_ascii_case(&resource_type.schema.id);
     for schema in sent.into_iter().flatten().filter_map(Value::as_str) {

@@ -1,6 +1,5 @@
 //! SCIM 1.1's names in a body for SCIM 2.0, as OneLogin's templates write them (RFC 7643 §4).
 
-use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -21,17 +20,15 @@ const URNS: [(&str, &str); 3] = [
 ///
 /// `schema` is the URN of the resource's own schema: SCIM 1.1 had one for all resources.
 #[must_use]
-pub fn modernize<'a>(body: &'a Object, schema: &str) -> Cow<'a, Object> {
-    let listed = json::member(body, "schemas").and_then(Value::as_array).into_iter().flatten();
+pub fn modernize(mut body: Object, schema: &str) -> Object {
+    let listed = json::member(&body, "schemas").and_then(Value::as_array).into_iter().flatten();
     let mut names = listed.filter_map(Value::as_str).chain(body.keys().map(String::as_str));
     let manager = body.get(urn::ENTERPRISE_USER).and_then(|home| home.get("manager"));
     let has_old_manager = manager.is_some_and(|manager| manager.get("managerId").is_some());
-    if !has_old_manager && !names.any(|name| modern(name, schema).is_some()) {
-        return Cow::Borrowed(body);
+    if has_old_manager || names.any(|name| modern(name, schema).is_some()) {
+        rename(&mut body, schema);
     }
-    let mut body = body.clone();
-    rename(&mut body, schema);
-    Cow::Owned(body)
+    body
 }
 
 fn rename(body: &mut Object, schema: &str) {

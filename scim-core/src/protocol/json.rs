@@ -18,6 +18,8 @@ use super::{Error, limits::Limits};
 pub type Object = Map<String, Value>;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// An object with fewer members is searched for a name that occurs twice without a set.
+const FEW_MEMBERS: usize = 32;
 /// Told apart from errors of syntax by these words, since `serde` errors carry text alone.
 const TWICE: &str = "a member occurs twice";
 const TOO_DEEP: &str = "nested too deeply";
@@ -171,7 +173,16 @@ impl<'de> Visitor<'de> for Seed<'_> {
         let mut seen = BTreeSet::new();
         while let Some(name) = map.next_key::<String>()? {
             self.text(&name)?;
-            if !seen.insert(name.to_ascii_lowercase()) {
+            // A set costs a text for each name; a few names are compared faster than that.
+            if object.len() == FEW_MEMBERS {
+                seen = object.keys().map(|name| name.to_ascii_lowercase()).collect();
+            }
+            let is_new = if object.len() < FEW_MEMBERS {
+                !object.keys().any(|known| known.eq_ignore_ascii_case(&name))
+            } else {
+                seen.insert(name.to_ascii_lowercase())
+            };
+            if !is_new {
                 return Err(A::Error::custom(TWICE));
             }
             object.insert(name, map.next_value_seed(self.inner()?)?);

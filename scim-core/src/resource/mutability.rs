@@ -7,7 +7,6 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 use serde_json::Value;
 
@@ -91,12 +90,23 @@ pub(super) fn refusal(urn: Option<&str>, name: &str, sub: Option<&Attribute>) ->
     Error::mutability(format!("`{urn}{name}{sub}` is immutable"))
 }
 
-/// Whether the type has anything immutable.
-pub(super) fn has_immutable(resource_type: &ResourceType) -> bool {
+/// Refuses elements that turn one of `old` into another.
+///
+/// # Errors
+/// `mutability` naming the sub-attribute.
+pub(super) fn check_elements(
+    attribute: &Attribute,
+    old: &[Value],
+    new: &[Value],
+) -> Result<(), Error> {
+    elements_unchanged(attribute, old, new).map_err(|sub| refusal(None, &attribute.name, Some(sub)))
+}
+
+/// Whether only the whole value, before and after, tells if something immutable has changed.
+pub(super) fn is_kept_whole(attribute: &Attribute) -> bool {
     let immutable = |attribute: &Attribute| attribute.mutability == Mutability::Immutable;
-    homes(resource_type)
-        .flat_map(|(_, schema)| &schema.attributes)
-        .any(|a| immutable(a) || a.sub_attributes.iter().any(immutable))
+    immutable(attribute)
+        || !attribute.multi_valued && attribute.sub_attributes.iter().any(immutable)
 }
 
 fn homes(resource_type: &ResourceType) -> impl Iterator<Item = (Option<&str>, &Schema)> {
@@ -157,22 +167,35 @@ fn unchanged<'a>(
     }
     match (old, new) {
         (Value::Array(old), Some(Value::Array(new))) => {
-            if !attribute.sub_attributes.iter().any(|s| s.mutability == Mutability::Immutable) {
-                return Ok(());
-            }
-            for item in new {
-                let twins: Vec<&Value> =
-                    old.iter().filter(|twin| element::same_value(twin, item)).collect();
-                let fits = |twin: &&Value| parts_unchanged(attribute, twin, item).is_ok();
-                if let (Some(first), false) = (twins.first(), twins.iter().any(fits)) {
-                    parts_unchanged(attribute, first, item).map_err(Some)?;
-                }
-            }
-            Ok(())
+            elements_unchanged(attribute, old, new).map_err(Some)
         }
         (_, None) | (Value::Array(_), _) => Ok(()),
         (old, Some(new)) => parts_unchanged(attribute, old, new).map_err(Some),
     }
+}
+
+fn elements_unchanged<'a>(
+    attribute: &'a Attribute,
+    old: &[Value],
+    new: &[Value],
+) -> Result<(), &'a Attribute> {
+    if !attribute.sub_attributes.iter().any(|s| s.mutability == Mutability::Immutable) {
+        return Ok(());
+    }
+    for item in new {
+        let mut refused = Ok(());
+        for twin in old.iter().filter(|twin| element::same_value(twin, item)) {
+            match parts_unchanged(attribute, twin, item) {
+                Ok(()) => {
+                    refused = Ok(());
+                    break;
+                }
+                Err(sub) => refused = refused.and(Err(sub)),
+            }
+        }
+        refused?;
+    }
+    Ok(())
 }
 
 fn parts_unchanged<'a>(

@@ -3,25 +3,27 @@
 //! Liberal where the meaning is certain (a boolean as `"False"`, an array of one for a single
 //! value, a bare string for an attribute whose `value` it must be), strict everywhere else.
 
+mod name;
 mod problems;
 mod required;
 mod scalar;
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde_json::Value;
 
+use self::name::Name;
 use self::problems::Problems;
-use self::scalar::{scalar, wrong_type};
+use self::scalar::{read_scalar, wrong_type};
 use super::{element, matching};
 use crate::protocol::{
     Error,
     json::{Object, is_unassigned},
     path::AttrPath,
 };
-use crate::schema::{AttrType, Attribute, Mutability, ResourceType};
+use crate::schema::{AttrType, Attribute, Mutability, Resolved, ResourceType};
 
 pub use required::check_required;
 pub use scalar::boolean;
@@ -46,7 +48,7 @@ pub struct Reading<'a> {
     pub unknown: Unknown,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
     /// Reads a whole resource, as in POST and PUT.
     ///
     /// Names come out in the schema's letter case, extension attributes under their URN, unassigned
@@ -56,7 +58,7 @@ impl Reading<'_> {
     /// `invalidValue` naming up to five attributes whose values have the wrong type, or have more
     /// than one primary value, or are not among the canonical ones where these are enforced;
     /// `invalidSyntax` for unknown attributes under [`Unknown::Refuse`].
-    pub fn resource(&self, body: &Object) -> Result<Object, Error> {
+    pub fn resource(&self, body: Object) -> Result<Object, Error> {
         let (mut out, mut problems) = (Object::new(), Problems::default());
         for (key, value) in body {
             self.member(key, value, &mut out, &mut problems);
@@ -74,175 +76,239 @@ impl Reading<'_> {
         &self,
         attribute: &Attribute,
         name: &str,
-        value: &Value,
+        value: Value,
     ) -> Result<Option<Value>, Error> {
-        let mut problems = Problems::default();
-        let value = self.assigned(attribute, name, value, &mut problems);
-        problems.finish(value)
+        self.one(value, |value, problems| {
+            self.assigned(attribute, Name::of(name), value, problems);
+        })
     }
 
-    fn member(&self, key: &str, value: &Value, out: &mut Object, problems: &mut Problems) {
-        if let Some(schema) = self.resource_type.extension(key) {
+    /// As [`Self::value`], for one element of an attribute that may have many.
+    ///
+    /// # Errors
+    /// As [`Self::resource`].
+    pub fn element(
+        &self,
+        attribute: &Attribute,
+        name: &str,
+        value: Value,
+    ) -> Result<Option<Value>, Error> {
+        self.one(value, |value, problems| {
+            self.only(attribute, Name::of(name), value, problems);
+        })
+    }
+
+    fn one(
+        &self,
+        mut value: Value,
+        read: impl FnOnce(&mut Value, &mut Problems),
+    ) -> Result<Option<Value>, Error> {
+        let mut problems = Problems::default();
+        read(&mut value, &mut problems);
+        problems.finish((!value.is_null()).then_some(value))
+    }
+
+    fn member(&self, key: String, mut value: Value, out: &mut Object, problems: &mut Problems) {
+        if let Some(schema) = self.resource_type.extension(&key) {
             return self.extension(&schema.id, value, out, problems);
         }
         if key.eq_ignore_ascii_case(&self.resource_type.schema.id) {
             let Value::Object(inner) = value else {
-                return problems.push(wrong_type(key, "an object"));
+                return problems.push(wrong_type(Name::of(&key), "an object"));
             };
-            return inner.iter().for_each(|(key, value)| self.member(key, value, out, problems));
+            return inner.into_iter().for_each(|(key, v)| self.member(key, v, out, problems));
         }
-        let path = AttrPath::parse(key).ok();
-        let Some((path, target)) =
-            path.and_then(|path| Some((path.clone(), self.resource_type.resolve(&path)?)))
-        else {
+        let Some(target) = self.find(&key) else {
             return self.unknown(key, value, out, problems);
         };
         if self.is_dropped(target.leaf()) || self.is_dropped(target.attribute) {
             return;
         }
-        let name = path.to_string();
         if self.unknown == Unknown::Keep && target.attribute.mutability == Mutability::ReadOnly {
-            if !is_unassigned(value) {
-                out.insert(target.attribute.name.to_string(), value.clone());
+            if !is_unassigned(&value) {
+                out.insert(target.attribute.name.to_string(), value);
             }
             return;
         }
-        let Some(value) = self.assigned(target.leaf(), &name, value, problems) else { return };
+        let name = Name::to(&target);
+        self.assigned(target.leaf(), name, &mut value, problems);
+        if value.is_null() {
+            return;
+        }
         element::in_home(out, target.extension, |home| match target.sub {
-            None => merge(home, &target.attribute.name, value),
+            None => merge(home, canonical(key, &target.attribute.name), value),
             Some(sub) => {
                 element::set_sub(home, target.attribute, sub, value);
                 // It speaks of every element: now some may be the same, or several primary.
                 if target.attribute.multi_valued
-                    && let Some(all) = home.remove(&*target.attribute.name)
-                    && let Some(all) = self.assigned(target.attribute, &name, &all, problems)
+                    && let Some(all) = home.get_mut(&*target.attribute.name)
                 {
-                    home.insert(target.attribute.name.to_string(), all);
+                    self.assigned(target.attribute, name, all, problems);
+                    home.retain(|_, value| !value.is_null());
                 }
             }
         });
     }
 
-    fn extension(&self, urn: &str, value: &Value, out: &mut Object, problems: &mut Problems) {
-        if is_unassigned(value) {
+    /// What a key of a body names: an attribute, or a path to one.
+    fn find(&self, key: &str) -> Option<Resolved<'a>> {
+        // Most keys are plain names, which need no parser.
+        let plain = self.resource_type.attribute(None, key);
+        let plain =
+            plain.map(|(extension, attribute)| Resolved { extension, attribute, sub: None });
+        plain.or_else(|| self.resource_type.resolve(&AttrPath::parse(key).ok()?))
+    }
+
+    fn extension(&self, urn: &str, value: Value, out: &mut Object, problems: &mut Problems) {
+        if is_unassigned(&value) {
             return;
         }
         let Value::Object(inner) = value else {
-            return problems.push(wrong_type(urn, "an object"));
+            return problems.push(wrong_type(Name::of(urn), "an object"));
         };
-        let mut home = Object::new();
-        for (key, value) in inner {
-            let Some((_, attribute)) = self.resource_type.attribute(Some(urn), key) else {
-                self.unknown(key, value, &mut home, problems);
-                continue;
-            };
-            if self.is_dropped(attribute) {
-                continue;
-            }
-            let name = format!("{urn}:{key}");
-            if let Some(value) = self.assigned(attribute, &name, value, problems) {
-                home.insert(attribute.name.to_string(), value);
-            }
-        }
         element::in_home(out, Some(urn), |out| {
-            home.into_iter().for_each(|(name, value)| merge(out, &name, value));
+            for (key, mut value) in inner {
+                let Some((_, attribute)) = self.resource_type.attribute(Some(urn), &key) else {
+                    self.unknown(key, value, out, problems);
+                    continue;
+                };
+                if self.is_dropped(attribute) {
+                    continue;
+                }
+                let name = Name { urn: Some(urn), attribute: &attribute.name, sub: None };
+                self.assigned(attribute, name, &mut value, problems);
+                if !value.is_null() {
+                    merge(out, canonical(key, &attribute.name), value);
+                }
+            }
         });
     }
 
-    fn unknown(&self, key: &str, value: &Value, out: &mut Object, problems: &mut Problems) {
+    fn unknown(&self, key: String, value: Value, out: &mut Object, problems: &mut Problems) {
         match self.unknown {
             Unknown::Ignore => {}
-            Unknown::Refuse => problems.push(Error::invalid_syntax(format!(
-                "`{}` is no attribute of {}",
-                element::printable(key),
-                self.resource_type.name
-            ))),
+            Unknown::Refuse => problems.push(self.no_attribute(&key)),
             Unknown::Keep => {
-                if !is_unassigned(value) {
-                    out.insert(key.into(), value.clone());
+                if !is_unassigned(&value) {
+                    out.insert(key, value);
                 }
             }
         }
+    }
+
+    fn no_attribute(&self, key: &str) -> Error {
+        let (key, type_name) = (element::printable(key), &self.resource_type.name);
+        Error::invalid_syntax(format!("`{key}` is no attribute of {type_name}"))
     }
 
     fn is_dropped(&self, attribute: &Attribute) -> bool {
         attribute.mutability == Mutability::ReadOnly && self.unknown != Unknown::Keep
     }
 
+    /// Reads a value in its place; null stands for one that is unassigned, or wrong.
     fn assigned(
         &self,
         attribute: &Attribute,
-        name: &str,
-        value: &Value,
+        name: Name<'_>,
+        value: &mut Value,
         problems: &mut Problems,
-    ) -> Option<Value> {
+    ) {
         if is_unassigned(value) {
-            return None;
+            *value = Value::Null;
+        } else if attribute.multi_valued {
+            self.list(attribute, name, value, problems);
+        } else {
+            self.only(attribute, name, value, problems);
         }
-        if !attribute.multi_valued {
-            let items = value.as_array().map_or(core::slice::from_ref(value), Vec::as_slice);
-            let [value] = items else {
-                problems.push(wrong_type(name, "a single value"));
-                return None;
-            };
-            return self.single(attribute, name, value, problems);
-        }
-        let items = match value {
-            Value::Array(items) => items.as_slice(),
-            Value::Object(_) => core::slice::from_ref(value),
-            _ => {
-                problems.push(wrong_type(name, "an array"));
-                return None;
+    }
+
+    /// Reads one value, that may stand in an array of its own.
+    fn only(
+        &self,
+        attribute: &Attribute,
+        name: Name<'_>,
+        value: &mut Value,
+        problems: &mut Problems,
+    ) {
+        if let Value::Array(items) = value {
+            match (items.pop(), items.is_empty()) {
+                (Some(item), true) => *value = item,
+                (item, _) => {
+                    *value = Value::Null;
+                    return if item.is_some() {
+                        problems.push(wrong_type(name, "a single value"));
+                    };
+                }
             }
+        }
+        self.single(attribute, name, value, problems);
+    }
+
+    fn list(
+        &self,
+        attribute: &Attribute,
+        name: Name<'_>,
+        value: &mut Value,
+        problems: &mut Problems,
+    ) {
+        let mut items = match value.take() {
+            Value::Array(items) => items,
+            object @ Value::Object(_) => Vec::from([object]),
+            _ => return problems.push(wrong_type(name, "an array")),
         };
-        let mut out = Vec::with_capacity(items.len());
-        for item in items {
-            if let Some(item) = self.single(attribute, name, item, problems)
-                && (items.len() > DEDUPLICATED_ITEMS || !out.contains(&item))
-            {
-                out.push(item);
-            }
+        for item in &mut items {
+            self.single(attribute, name, item, problems);
         }
-        if out.iter().filter(|item| element::is_primary(item)).count() > 1 {
-            let name = element::printable(name);
+        items.retain(|item| !item.is_null());
+        if items.len() <= DEDUPLICATED_ITEMS {
+            keep_each_once(&mut items);
+        }
+        if items.iter().filter(|item| element::is_primary(item)).count() > 1 {
             let text = format!("`{name}` has more than one primary value");
             problems.push(Error::invalid_value(text));
         }
-        (!out.is_empty()).then_some(Value::Array(out))
+        if !items.is_empty() {
+            *value = Value::Array(items);
+        }
     }
 
     fn single(
         &self,
         attribute: &Attribute,
-        name: &str,
-        value: &Value,
+        name: Name<'_>,
+        value: &mut Value,
         problems: &mut Problems,
-    ) -> Option<Value> {
-        let wrong = match (attribute.kind, value) {
-            (_, Value::Null) => return None,
+    ) {
+        let wrong = match (attribute.kind, &mut *value) {
+            (_, Value::Null) => return,
             (AttrType::Complex, Value::Object(object)) => {
-                return self.complex(attribute, name, object, problems);
+                self.complex(attribute, name, object, problems);
+                if object.is_empty() {
+                    *value = Value::Null;
+                }
+                return;
             }
             (AttrType::Complex, Value::String(_) | Value::Number(_)) => {
                 match attribute.sub("value") {
                     None => wrong_type(name, "an object"),
                     Some(sub) => {
-                        let value = self.assigned(sub, name, value, problems)?;
-                        let mut object = Object::new();
-                        object.insert(sub.name.to_string(), value);
-                        return Some(Value::Object(object));
+                        self.assigned(sub, name, value, problems);
+                        if !value.is_null() {
+                            *value = [(sub.name.to_string(), value.take())].into_iter().collect();
+                        }
+                        return;
                     }
                 }
             }
             (AttrType::Complex, _) => wrong_type(name, "an object"),
-            (kind, value) => match scalar(kind, name, value) {
-                Ok(value) if self.is_canonical(attribute, &value) => return Some(value),
-                Ok(_) => wrong_type(name, "one of its canonical values"),
-                Err(error) => error,
+            (kind, value) => match read_scalar(kind, value) {
+                Ok(()) if self.is_canonical(attribute, value) => return,
+                Ok(()) => wrong_type(name, "one of its canonical values"),
+                Err(expected) => wrong_type(name, expected),
             },
         };
+        *value = Value::Null;
         problems.push(wrong);
-        None
     }
 
     /// Whether a value is one that the schema suggests, where no other is taken (RFC 7643 §7).
@@ -260,37 +326,72 @@ impl Reading<'_> {
     fn complex(
         &self,
         attribute: &Attribute,
-        name: &str,
-        object: &Object,
+        name: Name<'_>,
+        object: &mut Object,
         problems: &mut Problems,
-    ) -> Option<Value> {
-        let mut out = Object::new();
-        for (key, value) in object {
-            let Some(sub) = attribute.sub(key) else {
-                self.unknown(key, value, &mut out, problems);
-                continue;
+    ) {
+        // Most objects have nothing to rename or to leave out, and stay as they are.
+        let mut odd: Vec<String> = Vec::new();
+        for (key, value) in object.iter_mut() {
+            let stays = match attribute.sub(key) {
+                None => self.part_unknown(key, value, problems),
+                Some(sub) if self.is_dropped(sub) => false,
+                Some(sub) => {
+                    self.assigned(sub, name.sub(&sub.name), value, problems);
+                    !value.is_null() && *key == *sub.name
+                }
             };
-            if self.is_dropped(sub) {
-                continue;
-            }
-            let name = format!("{name}.{}", sub.name);
-            if let Some(value) = self.assigned(sub, &name, value, problems) {
-                out.insert(sub.name.to_string(), value);
+            if !stays {
+                odd.push(key.clone());
             }
         }
-        (!out.is_empty()).then_some(Value::Object(out))
+        for key in odd {
+            let value = object.remove(&key).unwrap_or_default();
+            if let Some(sub) = attribute.sub(&key)
+                && !self.is_dropped(sub)
+                && !value.is_null()
+            {
+                object.insert(sub.name.to_string(), value);
+            }
+        }
+    }
+
+    /// Whether a part that the schema does not define stays.
+    fn part_unknown(&self, key: &str, value: &Value, problems: &mut Problems) -> bool {
+        if self.unknown == Unknown::Refuse {
+            problems.push(self.no_attribute(key));
+        }
+        self.unknown == Unknown::Keep && !is_unassigned(value)
     }
 }
 
 /// Longer lists are not searched for repeated elements: the search is quadratic.
 const DEDUPLICATED_ITEMS: usize = 256;
 
+/// Leaves out what stands in the list before.
+fn keep_each_once(items: &mut Vec<Value>) {
+    let mut at = 1;
+    while let Some((before, [item, ..])) = items.split_at_checked(at) {
+        if before.contains(item) {
+            items.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+/// The client's own text of a name, if it is the schema's, too.
+fn canonical(key: String, name: &str) -> String {
+    if key == name { key } else { name.into() }
+}
+
 /// Joins a value to what an earlier member of the body (a dotted key, say) already put there.
-fn merge(home: &mut Object, name: &str, value: Value) {
-    match (home.get_mut(name), value) {
+fn merge(home: &mut Object, name: String, value: Value) {
+    match (home.get_mut(&name), value) {
         (Some(Value::Object(old)), Value::Object(mut new)) => old.append(&mut new),
-        (_, value) => {
-            home.insert(name.into(), value);
+        (Some(old), value) => *old = value,
+        (None, value) => {
+            home.insert(name, value);
         }
     }
 }

@@ -246,7 +246,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
             Endpoint::Collection(endpoint) => {
                 let resource_type = self.resource_type(endpoint)?;
                 if let Some(body) = body {
-                    return self.create(call, resource_type, &body, audit).await;
+                    return self.create(call, resource_type, body, audit).await;
                 }
                 self.list(call, core::slice::from_ref(resource_type), &call.route.query).await
             }
@@ -331,11 +331,11 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         &self,
         call: &Call<'_>,
         resource_type: &ResourceType,
-        body: &Object,
+        body: Object,
         audit: &mut Audit,
     ) -> Result<Answer, Error> {
         let projection = self.projection(call, resource_type)?;
-        let projection = projection.of_write(resource_type, body, &self.config.limits);
+        let projection = projection.of_write(resource_type, &body, &self.config.limits);
         let write = self.write(call, resource_type);
         let wanted = write.wanted(body)?;
         let record = self
@@ -370,12 +370,12 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         let write = self.write(call, resource_type);
         match (call.head.method, body) {
             ("PUT", Some(body)) => {
-                let wanted = write.wanted(&body)?;
+                let projection = projection.of_write(resource_type, &body, &self.config.limits);
+                let wanted = write.wanted(body)?;
                 let replace = async |tx: &mut Transaction<'_, K, C, R>| {
                     write.replace(tx, id, &wanted, &condition).await
                 };
                 let record = self.store.transact(replace).await?;
-                let projection = projection.of_write(resource_type, &body, &self.config.limits);
                 self.written(call, resource_type, &record, &projection, false).await
             }
             ("PATCH", Some(body)) => {

@@ -62,9 +62,9 @@ pub(super) fn new_id(now_ms: u64, random: &impl Random) -> ResourceId {
 
 impl Write<'_> {
     /// Reads a whole resource, as POST and PUT carry it.
-    pub(super) fn wanted(&self, body: &Object) -> Result<Wanted, Error> {
-        let body = &*modernize(body, &self.view.resource_type.schema.id);
-        check_schemas(body, &self.view)?;
+    pub(super) fn wanted(&self, body: Object) -> Result<Wanted, Error> {
+        let body = modernize(body, &self.view.resource_type.schema.id);
+        check_schemas(&body, &self.view)?;
         let mut attributes = self.reading.resource(body)?;
         let members = match self.has_members().then(|| attributes.remove(MEMBERS)) {
             None => None,

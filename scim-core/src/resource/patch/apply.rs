@@ -1,6 +1,7 @@
 //! Carrying changes out on a resource (RFC 7644 §3.5.2.1–§3.5.2.3).
 
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub fn apply(
     resource: &mut Object,
     changes: &[Change],
 ) -> Result<(), Error> {
-    let before = mutability::has_immutable(resource_type).then(|| resource.clone());
+    let before = watched(resource_type, resource, changes);
     for change in changes {
         let Some(name) = change.attribute.as_deref() else {
             if let Some(urn) = &change.extension {
@@ -41,10 +42,32 @@ pub fn apply(
         })?;
     }
     element::prune(resource);
-    match before {
-        Some(before) => mutability::check(resource_type, &before, resource),
-        None => Ok(()),
+    mutability::check(resource_type, &before, resource)
+}
+
+/// The values that may be touched, but must be the same in the end. Elements of lists are looked at
+/// one by one as they change: a list can be long.
+fn watched(resource_type: &ResourceType, resource: &Object, changes: &[Change]) -> Object {
+    let mut before = Object::new();
+    for change in changes {
+        let urn = change.extension.as_deref();
+        let Some(name) = change.attribute.as_deref() else {
+            let whole = urn.and_then(|urn| resource.get_key_value(urn));
+            before.extend(whole.map(|(urn, home)| (urn.clone(), home.clone())));
+            continue;
+        };
+        let found = resource_type.attribute(urn, name);
+        let Some((urn, attribute)) = found.filter(|(_, a)| mutability::is_kept_whole(a)) else {
+            continue;
+        };
+        let home = urn.map_or(Some(resource), |urn| resource.get(urn)?.as_object());
+        if let Some(value) = home.and_then(|home| home.get(&*attribute.name)) {
+            element::in_home(&mut before, urn, |before| {
+                before.insert(attribute.name.to_string(), value.clone());
+            });
+        }
     }
+    before
 }
 
 fn one(home: &mut Object, attribute: &Attribute, change: &Change) -> Result<(), Error> {
@@ -180,7 +203,10 @@ fn elements(items: &mut Vec<Value>, attribute: &Attribute, change: &Change) -> R
             for new in listed(value) {
                 match items.iter_mut().find(|item| element::same(item, new)) {
                     Some(item) => merge(item, attribute, new)?,
-                    None => items.push(new.clone()),
+                    None => {
+                        mutability::check_elements(attribute, items, core::slice::from_ref(new))?;
+                        items.push(new.clone());
+                    }
                 }
             }
         }
@@ -195,6 +221,7 @@ fn elements(items: &mut Vec<Value>, attribute: &Attribute, change: &Change) -> R
         (PatchOp::Replace, None, Some(value)) => {
             let mut new = listed(value).to_vec();
             mutability::keep_elements(attribute, items, &mut new);
+            mutability::check_elements(attribute, items, &new)?;
             *items = new;
         }
     }

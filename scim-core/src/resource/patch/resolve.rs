@@ -206,12 +206,9 @@ impl Resolver<'_> {
         }
         let Some(element) = change.filter.as_ref().and_then(element_of) else { return true };
         let members = element.len();
-        let element = Value::Array(vec![Value::Object(element)]);
-        let mut many = attribute.clone();
-        many.multi_valued = true;
-        let read = self.reading.value(&many, &attribute.name, &element).ok().flatten();
-        let read = read.as_ref().and_then(|read| read.get(0)).and_then(Value::as_object);
-        read.is_some_and(|read| read.len() == members)
+        let read = self.reading.element(attribute, &attribute.name, Value::Object(element));
+        let read = read.ok().flatten();
+        read.as_ref().and_then(Value::as_object).is_some_and(|read| read.len() == members)
     }
 
     fn read_value(
@@ -229,12 +226,11 @@ impl Resolver<'_> {
             return Err(Error::invalid_value(format!("`{name}` needs a value")));
         };
         // With a filter the value is that of one element, although the attribute has many.
-        let element_of = (change.filter.is_some() && change.sub.is_none()).then(|| {
-            let mut one = leaf.clone();
-            one.multi_valued = false;
-            one
-        });
-        change.value = self.reading.value(element_of.as_ref().unwrap_or(leaf), name, value)?;
+        change.value = if change.filter.is_some() && change.sub.is_none() {
+            self.reading.element(leaf, name, value.clone())?
+        } else {
+            self.reading.value(leaf, name, value.clone())?
+        };
         if change.value.is_none() {
             if change.op == PatchOp::Add {
                 // Nothing is added; a list of no members, say, is what some clients begin with.
@@ -268,7 +264,7 @@ impl Resolver<'_> {
                 change.value = Some(Value::Array(Vec::new()));
             }
             Some(value) if lists_elements => {
-                change.value = self.reading.value(leaf, name, value)?;
+                change.value = self.reading.value(leaf, name, value.clone())?;
                 if change.value.is_none() {
                     return Err(Error::invalid_value(format!(
                         "it is not clear which values of `{name}` to remove"

@@ -4,31 +4,29 @@ use alloc::format;
 
 use serde_json::Value;
 
+use super::name::Name;
 use crate::protocol::{Error, datetime};
-use crate::resource::element;
 use crate::schema::AttrType;
 
-/// Checks a value that is not complex, and turns it into the type's own JSON form.
-pub(super) fn scalar(kind: AttrType, name: &str, value: &Value) -> Result<Value, Error> {
+/// Checks a value that is not complex, and turns it into the type's own JSON form; `Err` says what
+/// it should be.
+pub(super) fn read_scalar(kind: AttrType, value: &mut Value) -> Result<(), &'static str> {
     let text = value.as_str();
     let good = match kind {
         AttrType::String | AttrType::Complex => text.is_some(),
-        AttrType::Boolean => match value {
-            Value::Bool(_) => true,
-            Value::String(text) => {
-                return boolean(text)
-                    .map(Value::Bool)
-                    .ok_or_else(|| wrong_type(name, expected(kind)));
+        AttrType::Boolean => {
+            if let Some(meant) = text.and_then(boolean) {
+                *value = Value::Bool(meant);
             }
-            _ => false,
-        },
+            value.is_boolean()
+        }
         AttrType::Decimal => value.is_number(),
         AttrType::Integer => value.is_i64() || value.is_u64(),
         AttrType::DateTime => text.is_some_and(|text| datetime::parse(text).is_some()),
         AttrType::Binary => text.is_some_and(is_base64),
         AttrType::Reference => text.is_some_and(is_reference),
     };
-    if good { Ok(value.clone()) } else { Err(wrong_type(name, expected(kind))) }
+    if good { Ok(()) } else { Err(expected(kind)) }
 }
 
 /// `true` or `false` in any letter case, as Entra ID and OneLogin write booleans.
@@ -57,8 +55,8 @@ const fn expected(kind: AttrType) -> &'static str {
 }
 
 /// The refusal of a value that is not `expected`.
-pub(super) fn wrong_type(name: &str, expected: &str) -> Error {
-    Error::invalid_value(format!("`{}` must be {expected}", element::printable(name)))
+pub(super) fn wrong_type(name: Name<'_>, expected: &str) -> Error {
+    Error::invalid_value(format!("`{name}` must be {expected}"))
 }
 
 /// Base64 in either alphabet, padded or not (RFC 4648 §4, §5).

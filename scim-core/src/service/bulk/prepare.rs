@@ -101,8 +101,8 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
             let mut data = operation.data.clone();
             bulk::resolve(&mut data, |name| names.get(name).map(|(_, id)| id.to_text()));
             let what = match operation.method {
-                Method::Post => What::Create(write.wanted(&data)?),
-                Method::Put => What::Replace(write.wanted(&data)?),
+                Method::Post => What::Create(write.wanted(data)?),
+                Method::Put => What::Replace(write.wanted(data)?),
                 Method::Patch => What::Modify(write.modification(&data, call.dialect)?),
                 Method::Delete => What::Delete,
             };

@@ -1,6 +1,6 @@
 //! Answers in SCIM's form, and the audit line of a request (RFC 7644 §3.12).
 
-use scim_core::protocol::{Error, urn};
+use scim_core::protocol::{Error, Notes, urn};
 use serde_json::{Map, Value, json};
 
 use crate::host;
@@ -19,6 +19,7 @@ pub(crate) struct Audit {
     pub(crate) client: String,
     pub(crate) dialect: &'static str,
     pub(crate) request_id: String,
+    pub(crate) notes: Notes,
 }
 
 impl Audit {
@@ -44,6 +45,9 @@ impl Audit {
         ];
         for (name, text) in fields.into_iter().filter(|(_, text)| !text.is_empty()) {
             line.insert(name.into(), text.into());
+        }
+        if !self.notes.is_empty() {
+            line.insert("notes".into(), self.notes.to_json());
         }
         if let Some(status) = status {
             line.insert("status".into(), status.into());

@@ -72,8 +72,8 @@ impl Stream {
         }
     }
 
-    fn replace_body(&self, admitted: &Admitted, held: usize) -> Result<(), Error> {
-        let shared = self.shared.as_ref().ok_or_else(not_configured)?;
+    fn replace_body(&mut self, admitted: &Admitted, held: usize) -> Result<(), Error> {
+        let shared = self.shared.clone().ok_or_else(not_configured)?;
         let limits = &shared.config.limits;
         let sent = if held == 0 { None } else { host::request_body(held) };
         let sent = sent.unwrap_or_default();
@@ -88,6 +88,7 @@ impl Stream {
                 admitted.dialect,
                 &sent,
                 limits,
+                &mut self.audit.notes,
             )?,
             Body::Drop | Body::None => Vec::new(),
         };

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use scim_core::dialect::{self, Dialect};
-use scim_core::protocol::ScimType;
 use scim_core::protocol::limits::Limits;
 use scim_core::protocol::route::Endpoint;
+use scim_core::protocol::{Notes, ScimType};
 use scim_core::schema::Catalog;
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,7 +27,17 @@ struct Case {
     /// The body; a string is sent as it stands.
     body: Value,
     canonical: Option<Value>,
+    /// What is noted of a body that is understood: the rule, and the path if there is one.
+    #[serde(default)]
+    notes: Vec<String>,
     error: Option<(u16, Option<String>)>,
+}
+
+fn listed(notes: &Notes) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let notes = notes.to_json();
+    let one = |note: &Value| format!("{} {}", text(&note["rule"]), text(&note["path"]));
+    notes.as_array().unwrap().iter().map(|note| one(note).trim_end().to_owned()).collect()
 }
 
 #[test]
@@ -49,6 +59,7 @@ fn bodies_become_canonical() {
         };
         let named =
             case.dialect.as_deref().map(|name| Dialect::from_name(name).expect("a dialect"));
+        let mut notes = Notes::default();
         let made = dialect::canonicalize_body(
             &catalog,
             &case.method,
@@ -56,10 +67,13 @@ fn bodies_become_canonical() {
             named,
             body.as_bytes(),
             &limits,
+            &mut notes,
         );
+        let notes: Vec<String> = listed(&notes);
         let is_right = match (&made, &case.canonical, &case.error) {
             (Ok(bytes), Some(wanted), None) => {
                 // What is canonical already stays what it is.
+                let mut notes_again = Notes::default();
                 let again = dialect::canonicalize_body(
                     &catalog,
                     &case.method,
@@ -67,9 +81,12 @@ fn bodies_become_canonical() {
                     named,
                     bytes,
                     &limits,
+                    &mut notes_again,
                 );
                 serde_json::from_slice::<Value>(bytes).ok().as_ref() == Some(wanted)
                     && again.as_ref() == Ok(bytes)
+                    && notes == case.notes
+                    && notes_again.is_empty()
             }
             (Err(error), None, Some((status, kind))) => {
                 error.status() == *status
@@ -79,7 +96,7 @@ fn bodies_become_canonical() {
         };
         if !is_right {
             let made = made.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-            wrong.push(format!("{}: {made:?}", case.name));
+            wrong.push(format!("{}: {made:?} {notes:?}", case.name));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use scim_core::protocol::Rule;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -46,6 +48,14 @@ fn links_lead_somewhere() {
     }
     assert!(seen > 10, "only {seen} links were looked at");
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn every_rule_is_explained() {
+    let text = fs::read_to_string(root().join("docs/dialects.md")).expect("a document");
+    for rule in Rule::ALL {
+        assert!(text.contains(&format!("| `{}` |", rule.id())), "{}", rule.id());
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use scim_core::dialect::Dialect;
+use scim_core::protocol::Notes;
 use scim_core::protocol::json::Object;
 use scim_core::protocol::limits::Limits;
 use scim_core::protocol::patch as message;
@@ -199,7 +200,13 @@ fn patched(before: &Object, operations: &[Value]) -> Option<Object> {
     let input = json!({"Operations": operations});
     let operations = message::parse(input.as_object()?, &Limits::default()).ok()?;
     let leniency = Dialect::Entra.leniency();
-    let changes = patch::resolve(&operations, &reading(&user, Unknown::Ignore), leniency).ok()?;
+    let changes = patch::resolve(
+        &operations,
+        &reading(&user, Unknown::Ignore),
+        leniency,
+        &mut Notes::default(),
+    )
+    .ok()?;
     let mut after = before.clone();
     patch::apply(&user, &mut after, &changes).ok()?;
     Some(after)
@@ -208,7 +215,9 @@ fn patched(before: &Object, operations: &[Value]) -> Option<Object> {
 /// The user as it is stored, and what the service adds to it.
 fn stored(body: &Value) -> Option<Object> {
     let user = schema::user();
-    let mut stored = reading(&user, Unknown::Ignore).resource(body.as_object()?.clone()).ok()?;
+    let mut stored = reading(&user, Unknown::Ignore)
+        .resource(body.as_object()?.clone(), &mut Notes::default())
+        .ok()?;
     for (name, value) in [
         ("userName", json!("bjensen")),
         ("id", json!("2819c223")),
@@ -270,7 +279,7 @@ proptest! {
         let Some(after) = patched(&before, &operations) else { return Ok(()) };
         let user = schema::user();
         let reading = reading(&user, Unknown::Refuse);
-        let read = reading.resource(after.clone());
+        let read = reading.resource(after.clone(), &mut Notes::default());
         prop_assert!(read.is_ok(), "{read:?}");
         let read = read.unwrap();
         let read_only = |name: &str| ["id", "meta", "schemas", "groups"].contains(&name);
@@ -301,8 +310,8 @@ proptest! {
         let user = schema::user();
         for unknown in [Unknown::Ignore, Unknown::Refuse, Unknown::Keep] {
             let reading = reading(&user, unknown);
-            let Ok(once) = reading.resource(body.as_object().unwrap().clone()) else { continue };
-            let twice = reading.resource(once.clone());
+            let Ok(once) = reading.resource(body.as_object().unwrap().clone(), &mut Notes::default()) else { continue };
+            let twice = reading.resource(once.clone(), &mut Notes::default());
             prop_assert_eq!(twice.as_ref(), Ok(&once));
             let complete = read::check_required(&user, &once).is_ok();
             prop_assert_eq!(complete, once.contains_key("userName"));

@@ -1,8 +1,8 @@
 //! Reading a user from a body and writing it again, against `serde_json` alone.
 
 use anyhow::{anyhow, ensure};
-use scim_core::protocol::json;
 use scim_core::protocol::limits::Limits;
+use scim_core::protocol::{Notes, json};
 use scim_core::resource::read::{Reading, Unknown};
 use scim_core::schema::{self, ResourceType};
 use serde_json::Value;
@@ -29,7 +29,7 @@ pub(super) fn round_trip(watch: &mut Stopwatch) -> anyhow::Result<Row> {
 fn validated(body: &[u8], resource_type: &ResourceType) -> anyhow::Result<Vec<u8>> {
     let reading = Reading { resource_type, unknown: Unknown::Ignore };
     let object = json::parse_object(body, &Limits::default());
-    let resource = object.and_then(|object| reading.resource(object));
+    let resource = object.and_then(|object| reading.resource(object, &mut Notes::default()));
     Ok(serde_json::to_vec(&resource.map_err(|error| anyhow!("{error}"))?)?)
 }
 

@@ -3,7 +3,7 @@
 
 use anyhow::{Context as _, anyhow, ensure};
 use scim_core::protocol::json::Object;
-use scim_core::protocol::{Error, limits::Limits, patch};
+use scim_core::protocol::{Error, Notes, limits::Limits, patch};
 use scim_core::resource::patch::{Change, Leniency, apply as apply_changes, resolve};
 use scim_core::resource::read::{Reading, Unknown};
 use scim_core::schema::{self, ResourceType};
@@ -67,5 +67,5 @@ fn changes(resource_type: &ResourceType, operations: &Value) -> Result<Vec<Chang
     let operations = patch::parse(&message, &limits)?;
     let reading = Reading { resource_type, unknown: Unknown::Ignore };
     let leniency = Leniency { replace_creates: false, remove_all_members: false };
-    resolve(&operations, &reading, leniency)
+    resolve(&operations, &reading, leniency, &mut Notes::default())
 }

@@ -1,6 +1,7 @@
 //! Canonical bodies: what goes out is accepted again and stays as it is.
 
 use scim_core::dialect::{self, Dialect};
+use scim_core::protocol::Notes;
 use scim_core::protocol::limits::Limits;
 use scim_core::protocol::route::Endpoint;
 use scim_core::schema::Catalog;
@@ -20,7 +21,7 @@ pub fn canonicalize(data: &[u8]) {
     };
     let catalog = Catalog::default();
     let canonical = |body: &[u8], limits: &Limits| {
-        dialect::canonicalize_body(&catalog, method, &endpoint, named, body, limits)
+        dialect::canonicalize_body(&catalog, method, &endpoint, named, body, limits, &mut Notes::default())
     };
     let Ok(once) = canonical(body, &Limits::default()) else { return };
     // One operation can become one per attribute, and one name two levels.

@@ -2,6 +2,7 @@
 //! (RFC 7644 §3.5.2).
 
 use scim_core::dialect::Dialect;
+use scim_core::protocol::Notes;
 use scim_core::protocol::filter::Filter;
 use scim_core::protocol::json::{self, Object};
 use scim_core::protocol::limits::Limits;
@@ -24,7 +25,7 @@ pub fn patch(data: &[u8]) {
     for resource_type in [schema::user(), schema::group()] {
         let reading = crate::reading(&resource_type, Unknown::Ignore);
         let Some(before) = base(&resource_type, given) else { continue };
-        let Ok(changes) = patch::resolve(&operations, &reading, dialect.leniency()) else {
+        let Ok(changes) = patch::resolve(&operations, &reading, dialect.leniency(), &mut Notes::default()) else {
             continue;
         };
         let mut after = before.clone();
@@ -82,9 +83,9 @@ fn read_only_is_untouched(resource_type: &ResourceType, before: &Object, after: 
 
 fn validates_again(resource_type: &ResourceType, after: &Object) {
     let reading = crate::reading(resource_type, Unknown::Refuse);
-    let once = reading.resource(after.clone());
+    let once = reading.resource(after.clone(), &mut Notes::default());
     let once = once.unwrap_or_else(|error| panic!("a patched resource is not valid: {error:?}"));
-    assert_eq!(reading.resource(once.clone()).as_ref(), Ok(&once));
+    assert_eq!(reading.resource(once.clone(), &mut Notes::default()).as_ref(), Ok(&once));
 }
 
 /// Whether the law of repetition speaks of this change: an `add` that does not make its own filter

@@ -1,6 +1,6 @@
 //! Resources: what was validated validates again, to itself (RFC 7643 §2).
 
-use scim_core::protocol::json;
+use scim_core::protocol::{Notes, json};
 use scim_core::protocol::limits::Limits;
 use scim_core::resource::Unknown;
 use scim_core::resource::read;
@@ -12,8 +12,8 @@ pub fn resource(data: &[u8]) {
     for resource_type in [schema::user(), schema::group()] {
         for unknown in [Unknown::Ignore, Unknown::Refuse, Unknown::Keep] {
             let reading = crate::reading(&resource_type, unknown);
-            let Ok(once) = reading.resource(body.clone()) else { continue };
-            let twice = reading.resource(once.clone());
+            let Ok(once) = reading.resource(body.clone(), &mut Notes::default()) else { continue };
+            let twice = reading.resource(once.clone(), &mut Notes::default());
             assert_eq!(twice.as_ref(), Ok(&once), "read again");
             let complete = read::check_required(&resource_type, &once).is_ok();
             let again =

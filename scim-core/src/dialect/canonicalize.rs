@@ -4,12 +4,12 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use super::{Dialect, modernize};
+use super::{Dialect, modernize, modification};
 use crate::protocol::{
-    Error,
+    Error, Notes, Rule,
     json::{self, Object},
     limits::Limits,
-    patch, query,
+    query,
     route::Endpoint,
     urn,
 };
@@ -38,11 +38,15 @@ pub fn check_understood(endpoint: &Endpoint) -> Result<(), Error> {
 /// bodies are not understood.
 ///
 /// ```
-/// use scim_core::{dialect, protocol::{limits::Limits, route::Endpoint}, schema::Catalog};
+/// use scim_core::{dialect, schema::Catalog};
+/// use scim_core::protocol::{Notes, limits::Limits, route::Endpoint};
 /// let body = br#"{"Operations": [{"op": "Replace", "path": "active", "value": "False"}]}"#;
 /// let endpoint = Endpoint::Item { endpoint: "Users".into(), id: "1".into() };
 /// let (catalog, limits) = (Catalog::default(), Limits::default());
-/// let out = dialect::canonicalize_body(&catalog, "PATCH", &endpoint, None, body, &limits).unwrap();
+/// let notes = &mut Notes::default();
+/// let out = dialect::canonicalize_body(&catalog, "PATCH", &endpoint, None, body, &limits, notes);
+/// let out = out.unwrap();
+/// assert_eq!(notes.to_json()[1]["rule"], "capital-op");
 /// let text = String::from_utf8(out).unwrap();
 /// assert!(text.contains(r#""op":"replace","path":"active","value":false"#));
 /// ```
@@ -53,6 +57,7 @@ pub fn canonicalize_body(
     dialect: Option<Dialect>,
     body: &[u8],
     limits: &Limits,
+    notes: &mut Notes,
 ) -> Result<Vec<u8>, Error> {
     if let Endpoint::Search(_) = endpoint {
         let mut search = json::parse_object(body, limits)?;
@@ -70,13 +75,11 @@ pub fn canonicalize_body(
     let object = json::parse_object(body, limits)?;
     let reading = Reading { resource_type, unknown: Unknown::Keep };
     let canonical = if method == "PATCH" {
-        let operations = patch::parse(&object, limits)?;
-        let dialect = dialect.or_else(|| Dialect::of_patch(&operations)).unwrap_or(Dialect::Rfc);
-        let resolved = changes::resolve(&operations, &reading, dialect.leniency())?;
+        let (_, resolved) = modification(&object, &reading, dialect, limits, notes)?;
         changes::to_message(&resolved)
     } else {
-        let object = modernize(object, &resource_type.schema.id);
-        Value::Object(resource(&reading, resource_type, object)?)
+        let object = modernize(object, &resource_type.schema.id, notes);
+        Value::Object(resource(&reading, resource_type, object, notes)?)
     };
     written(&canonical)
 }
@@ -90,16 +93,22 @@ fn resource(
     reading: &Reading<'_>,
     resource_type: &ResourceType,
     body: Object,
+    notes: &mut Notes,
 ) -> Result<Object, Error> {
     let sent = json::member(&body, "schemas").cloned();
     let sent = sent.as_ref().and_then(Value::as_array);
-    let mut out = reading.resource(body)?;
+    if sent.is_none() {
+        notes.add(Rule::SchemasMissing, "");
+    }
+    let mut out = reading.resource(body, notes)?;
     let mut schemas: Vec<Value> = Vec::from([Value::from(&*resource_type.schema.id)]);
     let known = |urn: &str| urn.eq_ignore_ascii_case(&resource_type.schema.id);
     for schema in sent.into_iter().flatten().filter_map(Value::as_str) {
         let in_use = resource_type.extension(schema).is_none() || out.contains_key(schema);
         if !known(schema) && in_use && schema.starts_with(URN) {
             schemas.push(schema.into());
+        } else if !schema.starts_with(URN) {
+            notes.add(Rule::ForeignSchema, "schemas");
         }
     }
     for key in out.keys().filter(|key| resource_type.extension(key).is_some()) {

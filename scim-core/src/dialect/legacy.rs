@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use serde_json::Value;
 
 use crate::protocol::json::{self, Object};
-use crate::protocol::urn;
+use crate::protocol::{Notes, Rule, urn};
 
 /// SCIM 1.1's URNs, and what stands for them in SCIM 2.0.
 const URNS: [(&str, &str); 3] = [
@@ -20,12 +20,13 @@ const URNS: [(&str, &str); 3] = [
 ///
 /// `schema` is the URN of the resource's own schema: SCIM 1.1 had one for all resources.
 #[must_use]
-pub fn modernize(mut body: Object, schema: &str) -> Object {
+pub fn modernize(mut body: Object, schema: &str, notes: &mut Notes) -> Object {
     let listed = json::member(&body, "schemas").and_then(Value::as_array).into_iter().flatten();
     let mut names = listed.filter_map(Value::as_str).chain(body.keys().map(String::as_str));
     let manager = body.get(urn::ENTERPRISE_USER).and_then(|home| home.get("manager"));
     let has_old_manager = manager.is_some_and(|manager| manager.get("managerId").is_some());
     if has_old_manager || names.any(|name| modern(name, schema).is_some()) {
+        notes.add(Rule::Scim1Name, "");
         rename(&mut body, schema);
     }
     body

@@ -5,9 +5,11 @@
 
 mod canonicalize;
 mod legacy;
+mod modification;
 
 pub use canonicalize::{canonicalize_body, check_understood};
 pub use legacy::modernize;
+pub use modification::modification;
 
 use crate::protocol::patch::Operation;
 use crate::resource::patch::Leniency;

@@ -63,6 +63,9 @@ impl ScimType {
     }
 }
 
+/// Problems that one answer names.
+pub const NAMED_PROBLEMS: usize = 5;
+
 /// A refusal: what the client is told, and the headers that go with it.
 ///
 /// The detail names attributes, positions and limits, never a value and never a credential.
@@ -180,6 +183,20 @@ impl Error {
         error.reason = "unavailable";
         error.headers.push(("retry-after", seconds.to_string()));
         error
+    }
+
+    /// One error that tells of all those that have the status and keyword of the first; `None` of
+    /// none.
+    #[must_use]
+    pub fn joined(errors: Vec<Self>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let mut first = errors.next()?;
+        for other in errors {
+            if (other.status, other.scim_type) == (first.status, first.scim_type) {
+                first.detail = format!("{}; {}", first.detail, other.detail).into();
+            }
+        }
+        Some(first)
     }
 
     /// The HTTP status: 4xx or 5xx.

@@ -7,10 +7,12 @@ pub mod filter;
 pub mod json;
 pub mod limits;
 pub mod message;
+pub mod notes;
 pub mod patch;
 pub mod path;
 pub mod query;
 pub mod route;
 pub mod urn;
 
-pub use error::{Error, ScimType};
+pub use error::{Error, NAMED_PROBLEMS, ScimType};
+pub use notes::{Notes, Rule};

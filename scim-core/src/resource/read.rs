@@ -3,8 +3,8 @@
 //! Liberal where the meaning is certain (a boolean as `"False"`, an array of one for a single
 //! value, a bare string for an attribute whose `value` it must be), strict everywhere else.
 
+mod findings;
 mod name;
-mod problems;
 mod required;
 mod scalar;
 
@@ -14,12 +14,12 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
+use self::findings::Findings;
 use self::name::Name;
-use self::problems::Problems;
 use self::scalar::{read_scalar, wrong_type};
 use super::{element, matching};
 use crate::protocol::{
-    Error,
+    Error, Notes, Rule,
     json::{Object, is_unassigned},
     path::AttrPath,
 };
@@ -58,12 +58,12 @@ impl<'a> Reading<'a> {
     /// `invalidValue` naming up to five attributes whose values have the wrong type, or have more
     /// than one primary value, or are not among the canonical ones where these are enforced;
     /// `invalidSyntax` for unknown attributes under [`Unknown::Refuse`].
-    pub fn resource(&self, body: Object) -> Result<Object, Error> {
-        let (mut out, mut problems) = (Object::new(), Problems::default());
+    pub fn resource(&self, body: Object, notes: &mut Notes) -> Result<Object, Error> {
+        let (mut out, mut findings) = (Object::new(), Findings::new(notes));
         for (key, value) in body {
-            self.member(key, value, &mut out, &mut problems);
+            self.member(key, value, &mut out, &mut findings);
         }
-        problems.finish(out)
+        findings.finish(out)
     }
 
     /// Reads the value of one attribute; `None` if it is unassigned.
@@ -77,9 +77,10 @@ impl<'a> Reading<'a> {
         attribute: &Attribute,
         name: &str,
         value: Value,
+        notes: &mut Notes,
     ) -> Result<Option<Value>, Error> {
-        self.one(value, |value, problems| {
-            self.assigned(attribute, Name::of(name), value, problems);
+        Self::one(value, notes, |value, findings| {
+            self.assigned(attribute, Name::of(name), value, findings);
         })
     }
 
@@ -92,37 +93,44 @@ impl<'a> Reading<'a> {
         attribute: &Attribute,
         name: &str,
         value: Value,
+        notes: &mut Notes,
     ) -> Result<Option<Value>, Error> {
-        self.one(value, |value, problems| {
-            self.only(attribute, Name::of(name), value, problems);
+        Self::one(value, notes, |value, findings| {
+            self.only(attribute, Name::of(name), value, findings);
         })
     }
 
     fn one(
-        &self,
         mut value: Value,
-        read: impl FnOnce(&mut Value, &mut Problems),
+        notes: &mut Notes,
+        read: impl FnOnce(&mut Value, &mut Findings<'_>),
     ) -> Result<Option<Value>, Error> {
-        let mut problems = Problems::default();
-        read(&mut value, &mut problems);
-        problems.finish((!value.is_null()).then_some(value))
+        let mut findings = Findings::new(notes);
+        read(&mut value, &mut findings);
+        findings.finish((!value.is_null()).then_some(value))
     }
 
-    fn member(&self, key: String, mut value: Value, out: &mut Object, problems: &mut Problems) {
+    fn member(&self, key: String, mut value: Value, out: &mut Object, findings: &mut Findings<'_>) {
         if let Some(schema) = self.resource_type.extension(&key) {
-            return self.extension(&schema.id, value, out, problems);
+            return self.extension(&schema.id, value, out, findings);
         }
         if key.eq_ignore_ascii_case(&self.resource_type.schema.id) {
             let Value::Object(inner) = value else {
-                return problems.push(wrong_type(Name::of(&key), "an object"));
+                return findings.push(wrong_type(Name::of(&key), "an object"));
             };
-            return inner.into_iter().for_each(|(key, v)| self.member(key, v, out, problems));
+            return inner.into_iter().for_each(|(key, v)| self.member(key, v, out, findings));
         }
         let Some(target) = self.find(&key) else {
-            return self.unknown(key, value, out, problems);
+            return self.unknown(key, value, out, findings);
         };
+        let name = Name::to(&target);
         if self.is_dropped(target.leaf()) || self.is_dropped(target.attribute) {
-            return;
+            return findings.note(Rule::ReadOnlyIgnored, name);
+        }
+        if key.contains([':', '.']) {
+            findings.note(Rule::PathAsKey, name);
+        } else if target.extension.is_some() {
+            findings.note(Rule::ExtensionWithoutUrn, name);
         }
         if self.unknown == Unknown::Keep && target.attribute.mutability == Mutability::ReadOnly {
             if !is_unassigned(&value) {
@@ -130,8 +138,7 @@ impl<'a> Reading<'a> {
             }
             return;
         }
-        let name = Name::to(&target);
-        self.assigned(target.leaf(), name, &mut value, problems);
+        self.assigned(target.leaf(), name, &mut value, findings);
         if value.is_null() {
             return;
         }
@@ -143,7 +150,7 @@ impl<'a> Reading<'a> {
                 if target.attribute.multi_valued
                     && let Some(all) = home.get_mut(&*target.attribute.name)
                 {
-                    self.assigned(target.attribute, name, all, problems);
+                    self.assigned(target.attribute, name, all, findings);
                     home.retain(|_, value| !value.is_null());
                 }
             }
@@ -159,24 +166,25 @@ impl<'a> Reading<'a> {
         plain.or_else(|| self.resource_type.resolve(&AttrPath::parse(key).ok()?))
     }
 
-    fn extension(&self, urn: &str, value: Value, out: &mut Object, problems: &mut Problems) {
+    fn extension(&self, urn: &str, value: Value, out: &mut Object, findings: &mut Findings<'_>) {
         if is_unassigned(&value) {
             return;
         }
         let Value::Object(inner) = value else {
-            return problems.push(wrong_type(Name::of(urn), "an object"));
+            return findings.push(wrong_type(Name::of(urn), "an object"));
         };
         element::in_home(out, Some(urn), |out| {
             for (key, mut value) in inner {
                 let Some((_, attribute)) = self.resource_type.attribute(Some(urn), &key) else {
-                    self.unknown(key, value, out, problems);
+                    self.unknown(key, value, out, findings);
                     continue;
                 };
+                let name = Name { urn: Some(urn), attribute: &attribute.name, sub: None };
                 if self.is_dropped(attribute) {
+                    findings.note(Rule::ReadOnlyIgnored, name);
                     continue;
                 }
-                let name = Name { urn: Some(urn), attribute: &attribute.name, sub: None };
-                self.assigned(attribute, name, &mut value, problems);
+                self.assigned(attribute, name, &mut value, findings);
                 if !value.is_null() {
                     merge(out, canonical(key, &attribute.name), value);
                 }
@@ -184,10 +192,10 @@ impl<'a> Reading<'a> {
         });
     }
 
-    fn unknown(&self, key: String, value: Value, out: &mut Object, problems: &mut Problems) {
+    fn unknown(&self, key: String, value: Value, out: &mut Object, findings: &mut Findings<'_>) {
         match self.unknown {
-            Unknown::Ignore => {}
-            Unknown::Refuse => problems.push(self.no_attribute(&key)),
+            Unknown::Ignore => findings.note(Rule::UnknownIgnored, Name::given(None, &key)),
+            Unknown::Refuse => findings.push(self.no_attribute(&key)),
             Unknown::Keep => {
                 if !is_unassigned(&value) {
                     out.insert(key, value);
@@ -211,14 +219,14 @@ impl<'a> Reading<'a> {
         attribute: &Attribute,
         name: Name<'_>,
         value: &mut Value,
-        problems: &mut Problems,
+        findings: &mut Findings<'_>,
     ) {
         if is_unassigned(value) {
             *value = Value::Null;
         } else if attribute.multi_valued {
-            self.list(attribute, name, value, problems);
+            self.list(attribute, name, value, findings);
         } else {
-            self.only(attribute, name, value, problems);
+            self.only(attribute, name, value, findings);
         }
     }
 
@@ -228,20 +236,23 @@ impl<'a> Reading<'a> {
         attribute: &Attribute,
         name: Name<'_>,
         value: &mut Value,
-        problems: &mut Problems,
+        findings: &mut Findings<'_>,
     ) {
         if let Value::Array(items) = value {
             match (items.pop(), items.is_empty()) {
-                (Some(item), true) => *value = item,
+                (Some(item), true) => {
+                    findings.note(Rule::ValueInArray, name);
+                    *value = item;
+                }
                 (item, _) => {
                     *value = Value::Null;
                     return if item.is_some() {
-                        problems.push(wrong_type(name, "a single value"));
+                        findings.push(wrong_type(name, "a single value"));
                     };
                 }
             }
         }
-        self.single(attribute, name, value, problems);
+        self.single(attribute, name, value, findings);
     }
 
     fn list(
@@ -249,23 +260,30 @@ impl<'a> Reading<'a> {
         attribute: &Attribute,
         name: Name<'_>,
         value: &mut Value,
-        problems: &mut Problems,
+        findings: &mut Findings<'_>,
     ) {
         let mut items = match value.take() {
             Value::Array(items) => items,
-            object @ Value::Object(_) => Vec::from([object]),
-            _ => return problems.push(wrong_type(name, "an array")),
+            object @ Value::Object(_) => {
+                findings.note(Rule::ElementWithoutArray, name);
+                Vec::from([object])
+            }
+            _ => return findings.push(wrong_type(name, "an array")),
         };
         for item in &mut items {
-            self.single(attribute, name, item, problems);
+            self.single(attribute, name, item, findings);
         }
         items.retain(|item| !item.is_null());
-        if items.len() <= DEDUPLICATED_ITEMS {
+        let before = items.len();
+        if before <= DEDUPLICATED_ITEMS {
             keep_each_once(&mut items);
+        }
+        if items.len() < before {
+            findings.note(Rule::RepeatedElement, name);
         }
         if items.iter().filter(|item| element::is_primary(item)).count() > 1 {
             let text = format!("`{name}` has more than one primary value");
-            problems.push(Error::invalid_value(text));
+            findings.push(Error::invalid_value(text));
         }
         if !items.is_empty() {
             *value = Value::Array(items);
@@ -277,12 +295,12 @@ impl<'a> Reading<'a> {
         attribute: &Attribute,
         name: Name<'_>,
         value: &mut Value,
-        problems: &mut Problems,
+        findings: &mut Findings<'_>,
     ) {
         let wrong = match (attribute.kind, &mut *value) {
             (_, Value::Null) => return,
             (AttrType::Complex, Value::Object(object)) => {
-                self.complex(attribute, name, object, problems);
+                self.complex(attribute, name, object, findings);
                 if object.is_empty() {
                     *value = Value::Null;
                 }
@@ -292,7 +310,8 @@ impl<'a> Reading<'a> {
                 match attribute.sub("value") {
                     None => wrong_type(name, "an object"),
                     Some(sub) => {
-                        self.assigned(sub, name, value, problems);
+                        findings.note(Rule::BareValue, name);
+                        self.assigned(sub, name, value, findings);
                         if !value.is_null() {
                             *value = [(sub.name.to_string(), value.take())].into_iter().collect();
                         }
@@ -301,14 +320,22 @@ impl<'a> Reading<'a> {
                 }
             }
             (AttrType::Complex, _) => wrong_type(name, "an object"),
-            (kind, value) => match read_scalar(kind, value) {
-                Ok(()) if self.is_canonical(attribute, value) => return,
-                Ok(()) => wrong_type(name, "one of its canonical values"),
-                Err(expected) => wrong_type(name, expected),
-            },
+            (kind, value) => {
+                let as_text = kind == AttrType::Boolean && value.is_string();
+                match read_scalar(kind, value) {
+                    Ok(()) if self.is_canonical(attribute, value) => {
+                        if as_text {
+                            findings.note(Rule::BooleanAsText, name);
+                        }
+                        return;
+                    }
+                    Ok(()) => wrong_type(name, "one of its canonical values"),
+                    Err(expected) => wrong_type(name, expected),
+                }
+            }
         };
         *value = Value::Null;
-        problems.push(wrong);
+        findings.push(wrong);
     }
 
     /// Whether a value is one that the schema suggests, where no other is taken (RFC 7643 §7).
@@ -328,16 +355,19 @@ impl<'a> Reading<'a> {
         attribute: &Attribute,
         name: Name<'_>,
         object: &mut Object,
-        problems: &mut Problems,
+        findings: &mut Findings<'_>,
     ) {
         // Most objects have nothing to rename or to leave out, and stay as they are.
         let mut odd: Vec<String> = Vec::new();
         for (key, value) in object.iter_mut() {
             let stays = match attribute.sub(key) {
-                None => self.part_unknown(key, value, problems),
-                Some(sub) if self.is_dropped(sub) => false,
+                None => self.part_unknown(name.attribute, key, value, findings),
+                Some(sub) if self.is_dropped(sub) => {
+                    findings.note(Rule::ReadOnlyIgnored, name.sub(&sub.name));
+                    false
+                }
                 Some(sub) => {
-                    self.assigned(sub, name.sub(&sub.name), value, problems);
+                    self.assigned(sub, name.sub(&sub.name), value, findings);
                     !value.is_null() && *key == *sub.name
                 }
             };
@@ -357,11 +387,19 @@ impl<'a> Reading<'a> {
     }
 
     /// Whether a part that the schema does not define stays.
-    fn part_unknown(&self, key: &str, value: &Value, problems: &mut Problems) -> bool {
-        if self.unknown == Unknown::Refuse {
-            problems.push(self.no_attribute(key));
+    fn part_unknown(
+        &self,
+        parent: &str,
+        key: &str,
+        value: &Value,
+        findings: &mut Findings<'_>,
+    ) -> bool {
+        match self.unknown {
+            Unknown::Ignore => findings.note(Rule::UnknownIgnored, Name::given(Some(parent), key)),
+            Unknown::Refuse => findings.push(self.no_attribute(key)),
+            Unknown::Keep => return !is_unassigned(value),
         }
-        self.unknown == Unknown::Keep && !is_unassigned(value)
+        false
     }
 }
 

@@ -264,7 +264,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
                 self.list(call, types, &query).await
             }
             Endpoint::Root => self.list(call, self.catalog.types(), &call.route.query).await,
-            Endpoint::Bulk => self.bulk(call, &body.unwrap_or_default()).await,
+            Endpoint::Bulk => self.bulk(call, &body.unwrap_or_default(), audit).await,
             Endpoint::Me => self.me(call, body, audit).await,
             Endpoint::Alive => Err(Error::not_implemented("this endpoint is not served")),
         }
@@ -337,7 +337,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         let projection = self.projection(call, resource_type)?;
         let projection = projection.of_write(resource_type, &body, &self.config.limits);
         let write = self.write(call, resource_type);
-        let wanted = write.wanted(body)?;
+        let wanted = write.wanted(body, &mut audit.notes)?;
         let record = self
             .store
             .transact(async |tx| {
@@ -371,7 +371,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         match (call.head.method, body) {
             ("PUT", Some(body)) => {
                 let projection = projection.of_write(resource_type, &body, &self.config.limits);
-                let wanted = write.wanted(body)?;
+                let wanted = write.wanted(body, &mut audit.notes)?;
                 let replace = async |tx: &mut Transaction<'_, K, C, R>| {
                     write.replace(tx, id, &wanted, &condition).await
                 };
@@ -379,7 +379,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
                 self.written(call, resource_type, &record, &projection, false).await
             }
             ("PATCH", Some(body)) => {
-                let modification = write.modification(&body, call.dialect)?;
+                let modification = write.modification(&body, call.dialect, &mut audit.notes)?;
                 let dialect = modification.dialect;
                 audit.dialect = Some(dialect.name());
                 let modify = async |tx: &mut Transaction<'_, K, C, R>| {

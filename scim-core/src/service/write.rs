@@ -9,12 +9,11 @@ use super::condition::Condition;
 use super::memberships::{Group, MEMBERS};
 use super::password::{Keeping, Settled};
 use super::view::View;
-use crate::dialect::{Dialect, modernize};
+use crate::dialect::{Dialect, modernize, modification};
 use crate::port::{Clock, Kv, Random};
-use crate::protocol::Error;
 use crate::protocol::json::Object;
 use crate::protocol::limits::Limits;
-use crate::protocol::patch as message;
+use crate::protocol::{Error, Notes, Rule};
 use crate::resource::patch::{self, Change};
 use crate::resource::{Reading, mutability, read};
 use crate::store::keys::ResourceId;
@@ -62,10 +61,10 @@ pub(super) fn new_id(now_ms: u64, random: &impl Random) -> ResourceId {
 
 impl Write<'_> {
     /// Reads a whole resource, as POST and PUT carry it.
-    pub(super) fn wanted(&self, body: Object) -> Result<Wanted, Error> {
-        let body = modernize(body, &self.view.resource_type.schema.id);
-        check_schemas(&body, &self.view)?;
-        let mut attributes = self.reading.resource(body)?;
+    pub(super) fn wanted(&self, body: Object, notes: &mut Notes) -> Result<Wanted, Error> {
+        let body = modernize(body, &self.view.resource_type.schema.id, notes);
+        check_schemas(&body, &self.view, notes)?;
+        let mut attributes = self.reading.resource(body, notes)?;
         let members = match self.has_members().then(|| attributes.remove(MEMBERS)) {
             None => None,
             Some(Some(Value::Array(items))) => Some(items),
@@ -79,10 +78,9 @@ impl Write<'_> {
         &self,
         body: &Object,
         dialect: Option<Dialect>,
+        notes: &mut Notes,
     ) -> Result<Modification, Error> {
-        let operations = message::parse(body, self.limits)?;
-        let dialect = dialect.or_else(|| Dialect::of_patch(&operations)).unwrap_or(Dialect::Rfc);
-        let changes = patch::resolve(&operations, &self.reading, dialect.leniency())?;
+        let (dialect, changes) = modification(body, &self.reading, dialect, self.limits, notes)?;
         let is_members = |c: &Change| self.has_members() && c.attribute.as_deref() == Some(MEMBERS);
         let (of_members, of_attributes) = changes.into_iter().partition(is_members);
         Ok(Modification { of_attributes, of_members, password: Settled::default(), dialect })
@@ -255,13 +253,21 @@ impl Write<'_> {
 }
 
 /// `schemas` may be missing; if it is there, it must be a list that names the resource's schema.
-fn check_schemas(body: &Object, view: &View<'_>) -> Result<(), Error> {
+fn check_schemas(body: &Object, view: &View<'_>, notes: &mut Notes) -> Result<(), Error> {
     let wrong = || Error::invalid_value("`schemas` must be an array of strings");
-    let Some(value) = crate::protocol::json::member(body, "schemas") else { return Ok(()) };
+    let Some(value) = crate::protocol::json::member(body, "schemas") else {
+        notes.add(Rule::SchemasMissing, "");
+        return Ok(());
+    };
     let Value::Array(items) = value else { return Err(wrong()) };
     let names = items.iter().map(|item| item.as_str().ok_or_else(wrong));
     let names = names.collect::<Result<Vec<&str>, Error>>()?;
     let own = &view.resource_type.schema.id;
+    let is_ours =
+        |name: &str| name.eq_ignore_ascii_case(own) || view.resource_type.extension(name).is_some();
+    if !names.iter().all(|name| is_ours(name)) {
+        notes.add(Rule::ForeignSchema, "schemas");
+    }
     if names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(own)) {
         return Ok(());
     }

@@ -11,7 +11,7 @@ use super::Change;
 use super::refuse::{MEMBERS, check_mutability, refuse_required};
 use super::template::{element_of, unknown, unknown_at};
 use crate::protocol::{
-    Error,
+    Error, NAMED_PROBLEMS, Notes, Rule,
     json::is_unassigned,
     patch::{Operation, PatchOp},
     path::{AttrPath, PatchPath},
@@ -41,25 +41,37 @@ pub fn resolve(
     operations: &[Operation],
     reading: &Reading<'_>,
     leniency: Leniency,
+    notes: &mut Notes,
 ) -> Result<Vec<Change>, Error> {
-    let resolver = Resolver { reading, leniency };
-    let mut changes = Vec::new();
+    let mut resolver = Resolver { reading, leniency, notes };
+    let (mut changes, mut problems) = (Vec::new(), Vec::new());
     for operation in operations {
-        match &operation.path {
-            Some(path) => changes.extend(resolver.at_path(operation, path)?),
-            None => resolver.without_path(operation, &mut changes)?,
+        let resolved = match &operation.path {
+            Some(path) => resolver.at_path(operation, path).map(|found| changes.extend(found)),
+            None => resolver.without_path(operation, &mut changes),
+        };
+        if let Err(problem) = resolved
+            && problems.len() < NAMED_PROBLEMS
+            && !problems.contains(&problem)
+        {
+            problems.push(problem);
         }
     }
-    Ok(changes)
+    Error::joined(problems).map_or(Ok(changes), Err)
 }
 
 struct Resolver<'a> {
     reading: &'a Reading<'a>,
     leniency: Leniency,
+    notes: &'a mut Notes,
 }
 
 impl Resolver<'_> {
-    fn without_path(&self, operation: &Operation, changes: &mut Vec<Change>) -> Result<(), Error> {
+    fn without_path(
+        &mut self,
+        operation: &Operation,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), Error> {
         if operation.op == PatchOp::Remove {
             return Err(Error::no_target("`remove` needs a path"));
         }
@@ -75,7 +87,7 @@ impl Resolver<'_> {
     }
 
     fn member(
-        &self,
+        &mut self,
         op: PatchOp,
         key: &str,
         value: &Value,
@@ -95,7 +107,10 @@ impl Resolver<'_> {
         let known = path.clone().filter(|path| resource_type.resolve(path).is_some());
         let Some(attr) = known else {
             return match self.reading.unknown {
-                Unknown::Ignore => Ok(()),
+                Unknown::Ignore => {
+                    self.notes.add(Rule::UnknownIgnored, path.map_or("".into(), |p| p.to_string()));
+                    Ok(())
+                }
                 Unknown::Refuse => Err(Error::invalid_path(format!(
                     "`{}` is no attribute of {}",
                     element::printable(key),
@@ -116,7 +131,11 @@ impl Resolver<'_> {
                 || found.leaf().mutability == Mutability::ReadOnly
                 || &*found.attribute.name == "schemas")
         {
+            self.notes.add(Rule::ReadOnlyIgnored, &attr);
             return Ok(());
+        }
+        if attr.sub.is_some() {
+            self.notes.add(Rule::PathAsKey, &attr);
         }
         let operation =
             Operation { op, path: None, value: Some(value.clone()), capitalised: false };
@@ -145,7 +164,7 @@ impl Resolver<'_> {
         Err(Error::invalid_value("the value of an extension must be an object"))
     }
 
-    fn at_path(&self, operation: &Operation, path: &PatchPath) -> Result<Vec<Change>, Error> {
+    fn at_path(&mut self, operation: &Operation, path: &PatchPath) -> Result<Vec<Change>, Error> {
         let resource_type = self.reading.resource_type;
         let name = path.attr.to_string();
         if path.filter.is_none()
@@ -206,13 +225,16 @@ impl Resolver<'_> {
         }
         let Some(element) = change.filter.as_ref().and_then(element_of) else { return true };
         let members = element.len();
-        let read = self.reading.element(attribute, &attribute.name, Value::Object(element));
+        // The filter was written so on purpose: nothing of this is worth a note.
+        let nothing = &mut Notes::default();
+        let read =
+            self.reading.element(attribute, &attribute.name, Value::Object(element), nothing);
         let read = read.ok().flatten();
         read.as_ref().and_then(Value::as_object).is_some_and(|read| read.len() == members)
     }
 
     fn read_value(
-        &self,
+        &mut self,
         change: &mut Change,
         target: &Resolved<'_>,
         operation: &Operation,
@@ -227,9 +249,9 @@ impl Resolver<'_> {
         };
         // With a filter the value is that of one element, although the attribute has many.
         change.value = if change.filter.is_some() && change.sub.is_none() {
-            self.reading.element(leaf, name, value.clone())?
+            self.reading.element(leaf, name, value.clone(), self.notes)?
         } else {
-            self.reading.value(leaf, name, value.clone())?
+            self.reading.value(leaf, name, value.clone(), self.notes)?
         };
         if change.value.is_none() {
             if change.op == PatchOp::Add {
@@ -245,7 +267,7 @@ impl Resolver<'_> {
     }
 
     fn read_selectors(
-        &self,
+        &mut self,
         change: &mut Change,
         target: &Resolved<'_>,
         operation: &Operation,
@@ -264,7 +286,8 @@ impl Resolver<'_> {
                 change.value = Some(Value::Array(Vec::new()));
             }
             Some(value) if lists_elements => {
-                change.value = self.reading.value(leaf, name, value.clone())?;
+                self.notes.add(Rule::RemoveByValue, name);
+                change.value = self.reading.value(leaf, name, value.clone(), self.notes)?;
                 if change.value.is_none() {
                     return Err(Error::invalid_value(format!(
                         "it is not clear which values of `{name}` to remove"

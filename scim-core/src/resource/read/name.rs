@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::protocol::path::AttrPath;
 use crate::resource::element;
 use crate::schema::Resolved;
 
@@ -17,6 +18,12 @@ impl<'a> Name<'a> {
     /// A whole path as one piece.
     pub(super) const fn of(path: &'a str) -> Self {
         Self { urn: None, attribute: path, sub: None }
+    }
+
+    /// A key of the client's own, that may be anything; what is no attribute path is left out.
+    pub(super) fn given(parent: Option<&'a str>, key: &'a str) -> Self {
+        let key = if AttrPath::parse(key).is_ok() { key } else { "" };
+        parent.map_or_else(|| Self::of(key), |parent| Self::of(parent).sub(key))
     }
 
     /// The path to what was found in a schema.
@@ -40,6 +47,6 @@ impl fmt::Display for Name<'_> {
             write!(f, "{urn}:")?;
         }
         f.write_str(&element::printable(self.attribute))?;
-        self.sub.map_or(Ok(()), |sub| write!(f, ".{sub}"))
+        self.sub.map_or(Ok(()), |sub| write!(f, ".{}", element::printable(sub)))
     }
 }

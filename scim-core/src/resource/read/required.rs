@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use super::problems::NAMED;
-use crate::protocol::{Error, json::Object};
+use crate::protocol::{Error, NAMED_PROBLEMS, json::Object};
 use crate::schema::{Attribute, Mutability, ResourceType};
 
 /// Refuses a resource that lacks a required attribute, sub-attribute or extension.
@@ -35,7 +34,8 @@ pub fn check_required(resource_type: &ResourceType, resource: &Object) -> Result
     if missing.is_empty() {
         return Ok(());
     }
-    let names: Vec<String> = missing.iter().take(NAMED).map(|name| format!("`{name}`")).collect();
+    let names: Vec<String> =
+        missing.iter().take(NAMED_PROBLEMS).map(|name| format!("`{name}`")).collect();
     Err(Error::invalid_value(format!("required, but missing: {}", names.join(", "))))
 }
 

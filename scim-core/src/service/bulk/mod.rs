@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use self::order::order;
 use self::prepare::{Action, Prepared, What};
+use super::audit::{Audit, Operations};
 use super::view::etag;
 use super::{Answer, Call, Service};
 use crate::port::{Clock, Kv, Random};
@@ -31,16 +32,32 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
     /// # Errors
     /// As [`bulk::parse`]; 503 and 500 of the store. Whatever else goes wrong stands in the
     /// answer, by operation.
-    pub(super) async fn bulk(&self, call: &Call<'_>, message: &Object) -> Result<Answer, Error> {
+    pub(super) async fn bulk(
+        &self,
+        call: &Call<'_>,
+        message: &Object,
+        audit: &mut Audit,
+    ) -> Result<Answer, Error> {
         let request = bulk::parse(message, &self.config.limits)?;
         let operations = &request.operations;
         let names = prepare::names(operations, self.store.clock().now_ms(), self.store.random());
-        let prepared: Vec<Prepared<'_>> =
-            operations.iter().map(|operation| self.prepare(call, operation, &names)).collect();
+        let notes = &mut audit.notes;
+        let prepare = |operation| self.prepare(call, operation, &names, notes);
+        let prepared: Vec<Prepared<'_>> = operations.iter().map(prepare).collect();
         let most = request
             .fail_on_errors
             .map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
         let outcomes = run(&self.store, &prepared, most).await?;
+        let mut done_operations = Operations::default();
+        for (at, outcome) in &outcomes {
+            let (Some(operation), Some(prepared)) = (operations.get(*at), prepared.get(*at)) else {
+                continue;
+            };
+            let target = prepared.action.as_ref().ok();
+            let target = target.map(|a| (&*a.write.view.resource_type.endpoint, a.id));
+            done_operations.add(operation.method.as_str(), target, outcome.status);
+        }
+        audit.bulk = Some(done_operations);
         let done =
             outcomes.iter().filter_map(|(at, outcome)| Some((operations.get(*at)?, outcome)));
         Ok(Answer::ok(bulk::response(done)))

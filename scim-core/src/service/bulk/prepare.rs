@@ -7,9 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::port::{Clock, Kv, Random};
-use crate::protocol::Error;
 use crate::protocol::bulk::{self, Method, Operation};
 use crate::protocol::route::{self, Bases, Endpoint};
+use crate::protocol::{Error, Notes};
 use crate::service::condition::Condition;
 use crate::service::write::{self, Modification, Wanted, Write};
 use crate::service::{Call, Service, no_resource};
@@ -70,6 +70,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         call: &'a Call<'_>,
         operation: &Operation,
         names: &Names<'_>,
+        notes: &mut Notes,
     ) -> Prepared<'a> {
         let target = self.bulk_target(operation);
         let mut referenced = bulk::references(&operation.data);
@@ -101,9 +102,9 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
             let mut data = operation.data.clone();
             bulk::resolve(&mut data, |name| names.get(name).map(|(_, id)| id.to_text()));
             let what = match operation.method {
-                Method::Post => What::Create(write.wanted(data)?),
-                Method::Put => What::Replace(write.wanted(data)?),
-                Method::Patch => What::Modify(write.modification(&data, call.dialect)?),
+                Method::Post => What::Create(write.wanted(data, notes)?),
+                Method::Put => What::Replace(write.wanted(data, notes)?),
+                Method::Patch => What::Modify(write.modification(&data, call.dialect, notes)?),
                 Method::Delete => What::Delete,
             };
             let condition = Condition::new(operation.version.as_deref(), None);

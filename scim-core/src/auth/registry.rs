@@ -2,6 +2,7 @@
 
 use alloc::borrow::ToOwned;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -28,7 +29,7 @@ const OPERATOR_TOKEN_MAX: usize = 1024;
 /// All clients that may send requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Registry {
-    clients: Vec<Client>,
+    clients: Vec<Rc<Client>>,
 }
 
 impl Registry {
@@ -88,7 +89,7 @@ impl Registry {
             }
             read.tokens.push(token);
         }
-        self.clients.push(read);
+        self.clients.push(read.into());
         Ok(())
     }
 
@@ -119,10 +120,10 @@ impl Registry {
         if self.client(client).is_none() {
             let (name, domain) = (client.to_owned(), client.to_owned());
             let (dialect, user, tokens) = (None, None, Vec::new());
-            self.clients.push(Client { name, domain, dialect, user, tokens });
+            self.clients.push(Client { name, domain, dialect, user, tokens }.into());
         }
         if let Some(found) = self.clients.iter_mut().find(|known| known.name == client) {
-            found.tokens.push(token);
+            Rc::make_mut(found).tokens.push(token);
         }
         Ok(())
     }
@@ -130,20 +131,20 @@ impl Registry {
     /// Gives `dialect` to every client that has none of its own.
     pub fn set_default_dialect(&mut self, dialect: Dialect) {
         for client in &mut self.clients {
-            client.dialect.get_or_insert(dialect);
+            Rc::make_mut(client).dialect.get_or_insert(dialect);
         }
     }
 
     /// The clients, in the order of the configuration.
     #[must_use]
-    pub fn clients(&self) -> &[Client] {
+    pub fn clients(&self) -> &[Rc<Client>] {
         &self.clients
     }
 
     /// The client of that name.
     #[must_use]
     pub fn client(&self, name: &str) -> Option<&Client> {
-        self.clients.iter().find(|client| client.name == name)
+        self.clients.iter().find(|client| client.name == name).map(|client| &**client)
     }
 
     /// The client that a request comes from. `authorization` holds all values of that header, as
@@ -152,7 +153,7 @@ impl Registry {
     /// # Errors
     /// 401 with a challenge, always the same for an unknown and an expired token; 400 for two
     /// credentials. [`Error::reason`] says more, for the audit line.
-    pub fn authenticate(&self, authorization: &[&[u8]], now_s: u64) -> Result<&Client, Error> {
+    pub fn authenticate(&self, authorization: &[&[u8]], now_s: u64) -> Result<Rc<Client>, Error> {
         let token = bearer::parse(authorization)?;
         if let Ok(text) = core::str::from_utf8(token)
             && token::is_generated(text)
@@ -176,7 +177,7 @@ impl Registry {
         if token.expires_s.is_some_and(|expires| expires <= now_s) {
             return Err(bearer::invalid_token("token_expired"));
         }
-        Ok(client)
+        Ok(Rc::clone(client))
     }
 
     fn knows(&self, token: &StaticToken) -> bool {

@@ -6,6 +6,8 @@
 pub mod http;
 pub mod kv;
 
+use alloc::rc::Rc;
+
 pub use http::Http;
 pub use kv::Kv;
 
@@ -22,4 +24,20 @@ pub trait Clock {
 pub trait Random {
     /// Fills `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
+}
+
+impl<T: Clock + ?Sized> Clock for Rc<T> {
+    fn now_ms(&self) -> u64 {
+        (**self).now_ms()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        (**self).sleep_ms(ms).await;
+    }
+}
+
+impl<T: Random + ?Sized> Random for Rc<T> {
+    fn fill(&self, bytes: &mut [u8]) {
+        (**self).fill(bytes);
+    }
 }

@@ -4,9 +4,10 @@ use alloc::string::ToString;
 
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::audit::Audit;
 use super::view::View;
-use super::{Answer, Call, Service};
+use super::{Call, Tenant};
 use crate::auth::Client;
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::Error;
@@ -51,7 +52,7 @@ pub struct Me {
     pub answer: MeAnswer,
 }
 
-impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
+impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
     /// The resource of the client itself, or the way to it.
     pub(super) async fn me(
         &self,
@@ -66,7 +67,7 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
         let user = self.catalog.by_name(USER).ok_or_else(unknown)?;
         let view = self.view(call, user);
         let Me { attribute, answer } = self.config.me;
-        let read = self.store.read(async |read| find(read, &view, call.client, attribute).await);
+        let read = self.store.read(async |read| find(read, &view, &call.client, attribute).await);
         let id = read.await?;
         audit.resource_id = Some(id.to_text());
         if answer == MeAnswer::Redirect {

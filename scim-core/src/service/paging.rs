@@ -3,17 +3,18 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::answer::Answer;
 use super::cursor::{self, Sealer};
 use super::list::{self, Listed};
 use super::view::{NAMES_IN_LIST, View};
-use super::{Answer, Call, Service};
+use super::{Call, Tenant};
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::query::ListQuery;
 use crate::protocol::{Error, message};
 use crate::resource::Projection;
 use crate::schema::ResourceType;
 
-impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
+impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
     /// A list of resources of one type, or of all types.
     pub(super) async fn list(
         &self,

@@ -13,9 +13,10 @@ use alloc::vec::Vec;
 
 use self::order::order;
 use self::prepare::{Action, Prepared, What};
+use super::answer::Answer;
 use super::audit::{Audit, Operations};
 use super::view::etag;
-use super::{Answer, Call, Service};
+use super::{Call, Tenant};
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::Error;
 use crate::protocol::bulk::{self, Outcome};
@@ -26,7 +27,7 @@ use crate::store::{Store, Transaction};
 /// From this status on the fault is ours and not the operation's: nothing of the request is kept.
 const OWN_FAULT: u16 = 500;
 
-impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
+impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
     /// Carries a Bulk message out.
     ///
     /// # Errors

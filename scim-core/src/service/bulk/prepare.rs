@@ -12,7 +12,7 @@ use crate::protocol::route::{self, Bases, Endpoint};
 use crate::protocol::{Error, Notes};
 use crate::service::condition::Condition;
 use crate::service::write::{self, Modification, Wanted, Write};
-use crate::service::{Call, Service, no_resource};
+use crate::service::{Call, Tenant, no_resource};
 use crate::store::keys::ResourceId;
 
 /// The operations that create a resource, by their names: which one, and the identifier that its
@@ -64,7 +64,7 @@ struct Target {
     id: Option<String>,
 }
 
-impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
+impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
     pub(super) fn prepare<'a>(
         &'a self,
         call: &'a Call<'_>,

@@ -21,6 +21,12 @@ pub(super) fn invalid_token(reason: &'static str) -> Error {
     Error::unauthorized(format!("{CHALLENGE}, error=\"invalid_token\""), reason)
 }
 
+/// The 403 for a request beyond what its credential permits.
+pub(super) fn insufficient_scope() -> Error {
+    let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"scim_v2\"");
+    Error::insufficient_scope(challenge)
+}
+
 /// The token in the values of the `authorization` header.
 ///
 /// # Errors

@@ -2,51 +2,48 @@
 
 mod base64url;
 mod bearer;
+mod client;
 pub mod freshness;
 pub mod header;
 pub mod jwt;
 pub mod keys;
 mod provider;
 mod registry;
+mod scope;
 pub mod token;
 mod url;
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 
+pub use self::client::{Client, DeletePolicy, Method, RateLimit, StaticToken, TOKENS, TokenState};
 pub use self::provider::{Issuer, KeySource, Provider, ProviderKind, Providers};
 pub use self::registry::Registry;
+pub use self::scope::{Access, Scopes};
 pub use self::url::Url;
-use crate::dialect::Dialect;
-
-/// A SCIM client: who it is, and what it speaks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// The name that it is configured under.
-    pub name: String,
-    /// Its provisioning domain, to which `externalId` belongs (RFC 7643 §3.1): the authentication
-    /// provider, else the client's name.
-    pub domain: String,
-    /// What it speaks; `None` is to be recognized from its requests.
-    pub dialect: Option<Dialect>,
-    /// The value by which the user is found that it stands for (`/Me`, RFC 7644 §3.11).
-    pub user: Option<String>,
-    tokens: Vec<StaticToken>,
-}
-
-/// A static bearer token. Only its hash is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct StaticToken {
-    sha256: [u8; 32],
-    /// Seconds since 1970-01-01T00:00:00Z from which on the token is refused.
-    expires_s: Option<u64>,
-}
 
 /// The 401 for a tenant that does not exist: the same as for a wrong token.
 #[must_use]
 pub fn unknown_tenant() -> crate::protocol::Error {
     bearer::invalid_token("unknown_tenant")
+}
+
+/// The 401 for a tenant or client that is switched off: the same as for a wrong token.
+#[must_use]
+pub fn disabled() -> crate::protocol::Error {
+    bearer::invalid_token("disabled")
+}
+
+/// The 401 for a token that is not known, also as the one of a certain client.
+#[must_use]
+pub fn unknown_token() -> crate::protocol::Error {
+    bearer::invalid_token("unknown_token")
+}
+
+/// The 403 for a client that may not do this (RFC 6750 §3.1).
+#[must_use]
+pub fn insufficient_scope() -> crate::protocol::Error {
+    bearer::insufficient_scope()
 }
 
 /// What is wrong with a configuration. It never holds a value of the configuration.

@@ -1,6 +1,5 @@
 //! The configured clients and their tokens.
 
-use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -8,17 +7,14 @@ use alloc::vec::Vec;
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-use super::{Client, ConfigError, StaticToken, bearer, token};
+use super::{Client, ConfigError, Method, StaticToken, bearer, token};
 use crate::dialect::Dialect;
 use crate::protocol::datetime;
 use crate::protocol::error::Error;
 
 /// Clients of one registry.
 const CLIENTS: usize = 1000;
-/// Tokens of one client.
-const TOKENS: usize = 16;
 /// Bytes of a client's or provider's name.
 const NAME_BYTES: usize = 64;
 /// Characters of a token that an operator chooses, at least.
@@ -36,8 +32,11 @@ impl Registry {
     /// Reads an array of clients:
     ///
     /// ```json
-    /// [{"name": "okta", "provider": "okta.example", "dialect": "okta",
-    ///   "tokens": [{"sha256": "<64 hex digits>", "expires": "2030-01-01T00:00:00Z"}]}]
+    /// [{"name": "okta", "provider": "okta.example", "dialect": "okta", "tenant": "acme",
+    ///   "scopes": ["read", "write:Users"], "delete": "deactivate", "enabled": true,
+    ///   "rate_limit": {"requests": 100, "seconds": 60},
+    ///   "tokens": [{"sha256": "<64 hex digits>", "expires": "2030-01-01T00:00:00Z"}]},
+    ///  {"name": "keycloak", "provider": "login", "method": "jwt", "subject": "<sub>"}]
     /// ```
     ///
     /// # Errors
@@ -57,37 +56,21 @@ impl Registry {
     }
 
     fn add_client(&mut self, client: &Value, at: &str) -> Result<(), ConfigError> {
-        let object = members(client, at, &["name", "provider", "dialect", "user", "tokens"])?;
-        let name = required_text(object, "name", at)?;
-        check_name(name, &format!("{at}.name"))?;
-        if self.client(name).is_some() {
+        let read = Client::read(client, at)?;
+        if self.client(&read.name).is_some() {
             return Err(ConfigError::new(format!("{at}.name"), "is the name of another client"));
         }
-        let domain = text(object, "provider", at)?.unwrap_or(name);
-        check_name(domain, &format!("{at}.provider"))?;
-        let dialect = match text(object, "dialect", at)? {
-            None | Some("auto") => None,
-            Some(name) => Some(Dialect::from_name(name).ok_or_else(|| {
-                ConfigError::new(format!("{at}.dialect"), "names no known dialect")
-            })?),
-        };
-        let user = text(object, "user", at)?.map(ToOwned::to_owned);
-        let (name, domain) = (name.into(), domain.into());
-        let mut read = Client { name, domain, dialect, user, tokens: [].into() };
-        let field = format!("{at}.tokens");
-        let Some(tokens) = object.get("tokens").and_then(Value::as_array) else {
-            return Err(ConfigError::new(field, "must be an array"));
-        };
-        if tokens.len() > TOKENS {
-            return Err(ConfigError::new(field, format!("holds more than {TOKENS} tokens")));
+        if let Some(index) = read.tokens.iter().position(|token| self.knows(token)) {
+            let field = format!("{at}.tokens[{index}].sha256");
+            return Err(ConfigError::new(field, "is given twice"));
         }
-        for (index, value) in tokens.iter().enumerate() {
-            let at = format!("{field}[{index}]");
-            let token = read_token(value, &at)?;
-            if self.knows(&token) || read.tokens.iter().any(|t| t.sha256 == token.sha256) {
-                return Err(ConfigError::new(format!("{at}.sha256"), "is given twice"));
-            }
-            read.tokens.push(token);
+        let is_same = |known: &Client| {
+            let jwt = matches!(read.method, Method::Jwt { .. });
+            jwt && (&known.method, &known.provider) == (&read.method, &read.provider)
+        };
+        if self.clients.iter().any(|known| is_same(known)) {
+            let message = "is the subject of another client of this provider";
+            return Err(ConfigError::new(format!("{at}.subject"), message));
         }
         self.clients.push(read.into());
         Ok(())
@@ -113,14 +96,12 @@ impl Registry {
             return refuse("has a typing error: its checksum does not match".into());
         }
         check_name(client, "client")?;
-        let token = StaticToken { sha256: Sha256::digest(token).into(), expires_s: None };
+        let token = StaticToken::of(token);
         if self.knows(&token) {
             return refuse("is given twice".into());
         }
         if self.client(client).is_none() {
-            let (name, domain) = (client.to_owned(), client.to_owned());
-            let (dialect, user, tokens) = (None, None, Vec::new());
-            self.clients.push(Client { name, domain, dialect, user, tokens }.into());
+            self.clients.push(Client::new(client).into());
         }
         if let Some(found) = self.clients.iter_mut().find(|known| known.name == client) {
             Rc::make_mut(found).tokens.push(token);
@@ -164,9 +145,9 @@ impl Registry {
         let hash: [u8; 32] = Sha256::digest(token).into();
         let mut found = None;
         // Every candidate is compared, each in constant time: how long it takes says nothing.
-        for client in &self.clients {
+        for client in self.clients.iter().filter(|client| client.method == Method::Static) {
             for candidate in &client.tokens {
-                if bool::from(candidate.sha256.ct_eq(&hash)) {
+                if candidate.matches(&hash) {
                     found = Some((client, candidate));
                 }
             }
@@ -174,8 +155,9 @@ impl Registry {
         let Some((client, token)) = found else {
             return Err(bearer::invalid_token("unknown_token"));
         };
-        if token.expires_s.is_some_and(|expires| expires <= now_s) {
-            return Err(bearer::invalid_token("token_expired"));
+        token.check(now_s)?;
+        if !client.enabled {
+            return Err(bearer::invalid_token("disabled"));
         }
         Ok(Rc::clone(client))
     }
@@ -183,25 +165,6 @@ impl Registry {
     fn knows(&self, token: &StaticToken) -> bool {
         self.clients.iter().flat_map(|client| &client.tokens).any(|t| t.sha256 == token.sha256)
     }
-}
-
-fn read_token(value: &Value, at: &str) -> Result<StaticToken, ConfigError> {
-    let object = members(value, at, &["sha256", "expires", "issued"])?;
-    let bad_hash = || ConfigError::new(format!("{at}.sha256"), "must be 64 hexadecimal digits");
-    let sha256 = from_hex(required_text(object, "sha256", at)?).ok_or_else(bad_hash)?;
-    let seconds = |name: &str| match text(object, name, at)? {
-        None => Ok(None),
-        Some(text) => seconds_of(text).map(Some).ok_or_else(|| {
-            ConfigError::new(format!("{at}.{name}"), "must be a date and time of RFC 3339")
-        }),
-    };
-    let (issued, expires_s) = (seconds("issued")?, seconds("expires")?);
-    if let (Some(issued), Some(expires)) = (issued, expires_s)
-        && expires <= issued
-    {
-        return Err(ConfigError::new(format!("{at}.expires"), "must be later than `issued`"));
-    }
-    Ok(StaticToken { sha256, expires_s })
 }
 
 /// Seconds since 1970-01-01T00:00:00Z; `None` if `text` is no date and time, or before 1970.
@@ -260,13 +223,4 @@ pub(super) fn check_name(name: &str, field: &str) -> Result<(), ConfigError> {
         return Err(ConfigError::new(field, message));
     }
     Ok(())
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
-    let (pairs, odd) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
-    let bytes = bytes.collect::<Option<Vec<u8>>>()?;
-    odd.is_empty().then_some(())?;
-    bytes.try_into().ok()
 }

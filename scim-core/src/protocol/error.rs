@@ -165,6 +165,25 @@ impl Error {
         error
     }
 
+    /// 403 with a challenge (RFC 6750 §3.1): the credential is good, and not for this.
+    #[must_use]
+    pub fn insufficient_scope(challenge: String) -> Self {
+        let mut error = Self::forbidden("the credential does not permit this");
+        error.reason = "insufficient_scope";
+        error.headers.push(("www-authenticate", challenge));
+        error
+    }
+
+    /// 429: more than the client's share. It may try again after `seconds`.
+    #[must_use]
+    pub fn too_many_requests(seconds: u64) -> Self {
+        let mut error = Self::internal("too many requests");
+        error.status = 429;
+        error.reason = "too_many_requests";
+        error.headers.push(("retry-after", seconds.to_string()));
+        error
+    }
+
     /// 405 with the methods that the path does have.
     #[must_use]
     pub fn method_not_allowed(allow: &str) -> Self {

@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use futures::channel::oneshot;
 use http::Method;
-use scim_core::protocol::route;
+use scim_core::protocol::limits::Limits;
+use scim_core::protocol::route::{self, Bases};
 use scim_core::service::Config;
 use tokio::sync::{Semaphore, mpsc};
 use wasmtime_wasi_http::handler::{Request, Response};
@@ -52,14 +53,36 @@ impl Slot {
 pub(crate) struct Pool {
     slots: Vec<Slot>,
     places: Semaphore,
-    config: Config,
+    tenants: Tenants,
     hasher: RandomState,
+}
+
+/// What tells tenants apart: the part of the configuration that is about paths.
+struct Tenants {
+    bases: Bases,
+    endpoints: Vec<String>,
+    limits: Limits,
+}
+
+impl Tenants {
+    fn new(config: &Config) -> Self {
+        let endpoints = config.catalog.types().iter().map(|known| known.endpoint.to_string());
+        let (bases, limits) = (config.bases.clone(), config.limits.clone());
+        Self { bases, endpoints: endpoints.collect(), limits }
+    }
+
+    /// The tenant that the path names. What the service will refuse may go anywhere.
+    fn of(&self, request: &Request) -> Option<String> {
+        let endpoints: Vec<&str> = self.endpoints.iter().map(String::as_str).collect();
+        let route = route::parse(request.uri().path(), &self.bases, &endpoints, &self.limits);
+        route.ok()?.tenant
+    }
 }
 
 impl Pool {
     /// Starts the pool's workers; each makes its instance when the first request comes. `config`
     /// tells tenants apart.
-    pub(crate) fn start(component: Component, config: Config) -> Self {
+    pub(crate) fn start(component: Component, config: &Config) -> Self {
         let component = Arc::new(component);
         let slots = (0..INSTANCES)
             .map(|_| {
@@ -69,7 +92,8 @@ impl Pool {
                 Slot { jobs, load: Arc::default(), blocked }
             })
             .collect();
-        Self { slots, places: Semaphore::new(REQUESTS), config, hasher: RandomState::new() }
+        let (places, tenants) = (Semaphore::new(REQUESTS), Tenants::new(config));
+        Self { slots, places, tenants, hasher: RandomState::new() }
     }
 
     /// Has an instance serve `request`, after those that wait for a place already.
@@ -93,7 +117,8 @@ impl Pool {
             return self.lightest();
         }
         // The tenant's writer, or the next one when it is full or about to be replaced.
-        let home = usize::try_from(self.hasher.hash_one(self.tenant(request)) % INSTANCES as u64);
+        let home =
+            usize::try_from(self.hasher.hash_one(self.tenants.of(request)) % INSTANCES as u64);
         let order = self.slots.iter().cycle().skip(home.unwrap_or(0)).take(INSTANCES);
         let mut free = order.filter(|slot| slot.load() < CONCURRENT && !slot.blocked.is_closing());
         free.next().or_else(|| self.lightest())
@@ -106,14 +131,6 @@ impl Pool {
             let closing = if slot.blocked.is_closing() { CONCURRENT } else { 0 };
             slot.load() + held_up + closing
         })
-    }
-
-    /// The tenant that the path names. What the service will refuse may go anywhere.
-    fn tenant(&self, request: &Request) -> Option<String> {
-        let target = request.uri().path();
-        let types = self.config.catalog.types();
-        let endpoints: Vec<&str> = types.iter().map(|known| &*known.endpoint).collect();
-        route::parse(target, &self.config.bases, &endpoints, &self.config.limits).ok()?.tenant
     }
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let component = Component::load(&file, &cache, engine.clone(), variables)?;
         let stop = signal(args.until_stdin_closes)?;
         print_start(listener.local_addr()?, &token)?;
-        component::serve(listener, Pool::start(component, parsed), stop).await;
+        component::serve(listener, Pool::start(component, &parsed), stop).await;
         engine.close();
         anyhow::Ok(())
     })

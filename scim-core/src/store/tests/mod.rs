@@ -1,6 +1,7 @@
 //! Tests of the tree against an ordered map, of outcomes, and of deletion.
 
 mod collection;
+mod engines;
 mod outcome;
 mod savepoints;
 mod transactions;

@@ -1,51 +1,24 @@
 //! A key-value engine in memory that can be told to fail, with a clock and random numbers to go
 //! with it: for tests, and to try things out.
 
+mod fault;
+mod time;
+
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::future::poll_fn;
-use core::task::Poll;
 
+use self::time::yield_once;
 use super::kv::{Kv, KvError};
-use crate::port::{Clock, Random};
 
-/// A call that the engine is about to answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// [`Kv::get`].
-    Get,
-    /// [`Kv::set`].
-    Set,
-    /// [`Kv::set_many`] with this many entries.
-    SetMany(usize),
-    /// [`Kv::delete_many`] with this many keys.
-    DeleteMany(usize),
-    /// [`Kv::increment`].
-    Increment,
-    /// [`Kv::swap`].
-    Swap,
-}
+pub use fault::{Call, Engine, Fault};
+pub use time::{Seeded, VirtualClock};
 
-/// What goes wrong with a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Nothing.
-    None,
-    /// An error; nothing was done.
-    Refused,
-    /// An error; all was done.
-    ReplyLost,
-    /// An error; only so many entries were written or deleted. Without entries as [`Refused`](Self::Refused).
-    Half(usize),
-    /// An error; it is done when the engine has answered so many more calls. A `get` is refused.
-    Late(u32),
-    /// A swap is done honestly but answered with `false`, as Spin does on Redis. Else nothing.
-    SaysFalse,
-}
+/// Values of one key that are remembered after they were replaced.
+const REMEMBERED: usize = 8;
 
 /// What the engine does for a call; kept for later when it is late.
 enum Effect {
@@ -53,6 +26,25 @@ enum Effect {
     Delete(Vec<String>),
     Increment(String),
     Swap(String, Vec<u8>, Vec<u8>),
+}
+
+impl Effect {
+    fn entries(&self) -> usize {
+        match self {
+            Self::Set(all) => all.len(),
+            Self::Delete(keys) => keys.len(),
+            Self::Increment(_) | Self::Swap(..) => 1,
+        }
+    }
+
+    /// Bytes of its largest value.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Set(all) => all.iter().map(|(_, value)| value.len()).max().unwrap_or_default(),
+            Self::Swap(_, _, new) => new.len(),
+            Self::Delete(_) | Self::Increment(_) => 0,
+        }
+    }
 }
 
 type Plan = Box<dyn FnMut(Call) -> Fault>;
@@ -64,11 +56,14 @@ struct Shared {
     late: RefCell<Vec<(u32, Effect)>>,
     yields: Cell<bool>,
     calls: Cell<u64>,
+    engine: Cell<Engine>,
+    /// What stood at keys before, the latest last.
+    replaced: RefCell<BTreeMap<String, VecDeque<Vec<u8>>>>,
 }
 
 /// The engine. Clones are handles to the same entries.
 ///
-/// A swap on a key that does not exist writes it, as Spin does on `SQLite`.
+/// It keeps the promises of [`Engine::Sqlite`] unless it is told to be another one.
 #[derive(Clone, Default)]
 pub struct Memory {
     shared: Rc<Shared>,
@@ -79,6 +74,11 @@ impl Memory {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Keeps the promises of that engine, and no others.
+    pub fn set_engine(&self, engine: Engine) {
+        self.shared.engine.set(engine);
     }
 
     /// Has every call wait once before it takes effect and once before it is answered, so that
@@ -152,11 +152,35 @@ impl Memory {
         self.shared.plan.borrow_mut().as_mut().map_or(Fault::None, |plan| plan(call))
     }
 
+    /// What stood at a key so many changes ago.
+    fn older(&self, key: &str, changes: usize) -> Option<Vec<u8>> {
+        let replaced = self.shared.replaced.borrow();
+        let before = replaced.get(key).filter(|_| changes > 0);
+        match before.and_then(|all| all.get(all.len().saturating_sub(changes))) {
+            Some(value) => Some(value.clone()),
+            None => self.shared.entries.borrow().get(key).cloned(),
+        }
+    }
+
+    fn remember(&self, key: &str, value: Option<Vec<u8>>) {
+        let Some(value) = value else { return };
+        let mut replaced = self.shared.replaced.borrow_mut();
+        let values = replaced.entry(key.to_string()).or_default();
+        if values.len() == REMEMBERED {
+            values.pop_front();
+        }
+        values.push_back(value);
+    }
+
     /// Does it, and returns whether a swap found what it expected, and the sum of an increment.
     fn apply(&self, effect: &Effect) -> (bool, i64) {
         let mut entries = self.shared.entries.borrow_mut();
         match effect {
-            Effect::Set(all) => entries.extend(all.iter().cloned()),
+            Effect::Set(all) => {
+                for (key, value) in all {
+                    self.remember(key, entries.insert(key.clone(), value.clone()));
+                }
+            }
             Effect::Delete(keys) => {
                 for key in keys {
                     entries.remove(key);
@@ -170,10 +194,14 @@ impl Memory {
                 return (true, sum);
             }
             Effect::Swap(key, expected, new) => {
-                if entries.get(key).is_some_and(|value| value != expected) {
+                let swaps = match entries.get(key) {
+                    Some(value) => value == expected,
+                    None => self.shared.engine.get().swaps_absent(),
+                };
+                if !swaps {
                     return (false, 0);
                 }
-                entries.insert(key.clone(), new.clone());
+                self.remember(key, entries.insert(key.clone(), new.clone()));
             }
         }
         (true, 0)
@@ -181,8 +209,17 @@ impl Memory {
 
     async fn call(&self, call: Call, effect: Effect) -> Result<(bool, i64), KvError> {
         self.pause().await;
-        let result = match self.fault(call) {
-            Fault::None => Ok(self.apply(&effect)),
+        let engine = self.shared.engine.get();
+        let fault = self.fault(call);
+        if let Fault::Slow(turns) = fault {
+            wait(turns).await;
+        }
+        let result = match fault {
+            _ if !engine.takes(effect.entries(), effect.bytes()) => Err(REFUSED),
+            Fault::None | Fault::Slow(_) | Fault::Older(_) => {
+                let (swapped, sum) = self.apply(&effect);
+                Ok((swapped && engine != Engine::Redis, sum))
+            }
             Fault::Refused => Err(REFUSED),
             Fault::ReplyLost => {
                 self.apply(&effect);
@@ -207,6 +244,12 @@ impl Memory {
     }
 }
 
+async fn wait(turns: u32) {
+    for _ in 0..turns {
+        yield_once().await;
+    }
+}
+
 const REFUSED: KvError = KvError::Unavailable("a planned fault");
 
 fn first<T>(mut all: Vec<T>, length: usize) -> Vec<T> {
@@ -218,8 +261,13 @@ impl Kv for Memory {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvError> {
         self.pause().await;
         let value = match self.fault(Call::Get) {
-            Fault::None | Fault::SaysFalse => Ok(self.shared.entries.borrow().get(key).cloned()),
-            _ => Err(REFUSED),
+            Fault::None | Fault::SaysFalse => Ok(self.older(key, 0)),
+            Fault::Older(changes) => Ok(self.older(key, changes)),
+            Fault::Slow(turns) => {
+                wait(turns).await;
+                Ok(self.older(key, 0))
+            }
+            Fault::Refused | Fault::ReplyLost | Fault::Half(_) | Fault::Late(_) => Err(REFUSED),
         };
         self.pause().await;
         value
@@ -247,92 +295,5 @@ impl Kv for Memory {
         let effect = Effect::Swap(key.to_string(), expected.to_vec(), new.to_vec());
         let (swapped, _) = self.call(Call::Swap, effect).await?;
         Ok(swapped)
-    }
-}
-
-async fn yield_once() {
-    let mut polled = false;
-    poll_fn(|context| {
-        if polled {
-            return Poll::Ready(());
-        }
-        polled = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// A clock that stands still until somebody moves it or waits. Clones show the same time.
-#[derive(Clone, Debug, Default)]
-pub struct VirtualClock {
-    pub(super) now_ms: Rc<Cell<u64>>,
-}
-
-impl VirtualClock {
-    /// A clock that shows `now_ms`.
-    #[must_use]
-    pub fn new(now_ms: u64) -> Self {
-        Self { now_ms: Rc::new(Cell::new(now_ms)) }
-    }
-
-    /// Moves the clock forward.
-    pub fn advance(&self, ms: u64) {
-        self.now_ms.set(self.now_ms.get().saturating_add(ms));
-    }
-}
-
-impl Clock for VirtualClock {
-    fn now_ms(&self) -> u64 {
-        self.now_ms.get()
-    }
-
-    /// Yields at least once. Each look at the clock in vain moves it on by one millisecond.
-    async fn sleep_ms(&self, ms: u64) {
-        let until = self.now_ms().saturating_add(ms);
-        yield_once().await;
-        poll_fn(|context| {
-            if self.now_ms() >= until {
-                return Poll::Ready(());
-            }
-            self.advance(1);
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
-/// Numbers that look random and are the same for the same seed. Not for secrets.
-#[derive(Clone, Debug)]
-pub struct Seeded {
-    state: Rc<Cell<u64>>,
-}
-
-impl Seeded {
-    /// Numbers of this seed. Clones share one sequence.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self { state: Rc::new(Cell::new(seed)) }
-    }
-
-    /// The next number (the `SplitMix64` generator).
-    #[must_use]
-    pub fn next(&self) -> u64 {
-        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.state.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
-impl Random for Seeded {
-    fn fill(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(8) {
-            for (byte, random) in chunk.iter_mut().zip(self.next().to_le_bytes()) {
-                *byte = random;
-            }
-        }
     }
 }

@@ -8,7 +8,6 @@ mod gateway;
 mod plugins;
 mod replay;
 mod storage;
-mod tools;
 mod up;
 
 use std::process::ExitCode;

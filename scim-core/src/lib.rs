@@ -4,7 +4,7 @@
 //! what it needs of the world comes in through the small traits of [`port`].
 //!
 //! ```text
-//!  protocol ← schema ← resource ← (auth, dialect) ← store ← service
+//!  protocol ← schema ← resource ← (auth, dialect, upstream) ← store ← service
 //! ```
 //!
 //! Lower layers never name higher ones. `plugin-envoy` and `plugin-spin` are thin shells over
@@ -24,3 +24,4 @@ pub mod resource;
 pub mod schema;
 pub mod service;
 pub mod store;
+pub mod upstream;

@@ -20,5 +20,4 @@ mod refusals;
 mod service_vectors;
 mod start;
 mod traces;
-mod transfer;
 mod world;

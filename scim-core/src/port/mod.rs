@@ -5,11 +5,13 @@
 
 pub mod http;
 pub mod kv;
+pub mod upstream;
 
 use alloc::rc::Rc;
 
 pub use http::Http;
 pub use kv::Kv;
+pub use upstream::Upstream;
 
 /// The time of day.
 #[expect(async_fn_in_trait, reason = "one thread; no caller needs the future to be Send")]

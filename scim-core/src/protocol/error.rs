@@ -42,6 +42,29 @@ pub enum ScimType {
 }
 
 impl ScimType {
+    /// All keywords, in the order of the RFCs' tables.
+    pub const ALL: [Self; 13] = [
+        Self::InvalidFilter,
+        Self::TooMany,
+        Self::Uniqueness,
+        Self::Mutability,
+        Self::InvalidSyntax,
+        Self::InvalidPath,
+        Self::NoTarget,
+        Self::InvalidValue,
+        Self::InvalidVers,
+        Self::Sensitive,
+        Self::InvalidCursor,
+        Self::ExpiredCursor,
+        Self::InvalidCount,
+    ];
+
+    /// The keyword of that name, in any letter case.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(name))
+    }
+
     /// The keyword as it stands in the error body.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -65,6 +88,8 @@ impl ScimType {
 
 /// Problems that one answer names.
 pub const NAMED_PROBLEMS: usize = 5;
+/// The status for an application whose answer makes no sense (RFC 9110 §15.6.3).
+const BAD_GATEWAY: u16 = 502;
 
 /// A refusal: what the client is told, and the headers that go with it.
 ///
@@ -216,6 +241,26 @@ impl Error {
             }
         }
         Some(first)
+    }
+
+    /// What the application behind a gateway answered, in our words. A `status` that is no error's
+    /// becomes 502.
+    #[must_use]
+    pub fn of_upstream(
+        status: u16,
+        scim_type: Option<ScimType>,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let status = if (400..600).contains(&status) { status } else { BAD_GATEWAY };
+        let detail = detail.into();
+        Self { status, scim_type, detail, headers: Vec::new(), reason: "upstream" }
+    }
+
+    /// The same with a header field that goes with it.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: String) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     /// The HTTP status: 4xx or 5xx.

@@ -45,7 +45,6 @@ mod snapshot;
 pub mod stretch;
 mod tenant;
 mod transaction;
-pub mod transfer;
 mod tree;
 mod wire;
 mod write;

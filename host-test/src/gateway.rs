@@ -12,7 +12,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use scim_core::auth::{Registry, token};
+use scim_core::auth::{KeySource, Providers, Registry, token};
 use scim_core::port::Random;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -87,6 +87,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         upstream_token.is_some(),
     )?;
 
+    let (filter, providers) = provider_clusters(filter)?;
     let wasm = args.filter.map_or_else(plugins::envoy_filter, Ok)?;
     let envoy = envoy::find()?;
     let listen = free_port(args.listen)?;
@@ -99,6 +100,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
         listen,
         admin: &admin,
         upstream: &upstream,
+        providers: &providers,
         wasm: &wasm,
         filter: &filter,
         upstream_token: upstream_token.is_some(),
@@ -222,6 +224,33 @@ fn filter_configuration(
         Registry::from_json(clients)?;
     }
     Ok((Value::Object(root), made))
+}
+
+/// Gives each provider whose keys are fetched a cluster of its own, if it names none: that name, and
+/// where it is.
+fn provider_clusters(mut filter: Value) -> Result<(Value, Vec<(String, Upstream)>)> {
+    let mut clusters = Vec::new();
+    let Some(values) = filter.get_mut("providers") else {
+        return Ok((filter, clusters));
+    };
+    let read = Providers::from_json(values)?;
+    let values = values.as_array_mut().into_iter().flatten();
+    for (place, (provider, value)) in read.all().iter().zip(values).enumerate() {
+        let Some(issuer) = &provider.issuer else { continue };
+        let url = match &issuer.keys {
+            KeySource::Inline(_) => continue,
+            KeySource::At(url) | KeySource::Discovered(url) => url,
+        };
+        let scheme = if url.secure { "https" } else { "http" };
+        let address = Upstream::parse(&format!("{scheme}://{}", url.authority))
+            .with_context(|| format!("`providers[{place}]`"))?;
+        let name = issuer.cluster.clone().unwrap_or_else(|| format!("provider-{place}"));
+        if let Some(object) = value.as_object_mut() {
+            object.insert("cluster".into(), name.as_str().into());
+        }
+        clusters.push((name, address));
+    }
+    Ok((filter, clusters))
 }
 
 fn read_configuration(file: &Path) -> Result<Map<String, Value>> {

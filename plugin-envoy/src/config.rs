@@ -1,6 +1,6 @@
 //! The filter's configuration: one JSON object, refused as a whole if any field is wrong.
 
-use scim_core::auth::{ConfigError, Registry};
+use scim_core::auth::{ConfigError, KeySource, Providers, Registry};
 use scim_core::dialect::Dialect;
 use scim_core::protocol::limits::Limits;
 use scim_core::protocol::route::Bases;
@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) bases: Bases,
     /// Who may send requests.
     pub(crate) clients: Registry,
+    /// Whose tokens are taken besides our own.
+    pub(crate) providers: Providers,
     /// The base of the upstream, without a slash at its end.
     pub(crate) upstream_base: String,
     /// The `authorization` of the gateway itself at the upstream.
@@ -57,7 +59,8 @@ impl Config {
             let at = format!("is no JSON, line {} column {}", error.line(), error.column());
             ConfigError::new("configuration", at)
         })?;
-        let known = ["bases", "clients", "dialect", "identity_header", "limits", "upstream"];
+        let known =
+            ["bases", "clients", "dialect", "identity_header", "limits", "providers", "upstream"];
         let root = object(&value, "configuration", &known)?;
 
         let missing = |field: &str| ConfigError::new(field, "is missing");
@@ -67,11 +70,14 @@ impl Config {
             let unknown = || ConfigError::new("dialect", "names no known dialect");
             clients.set_default_dialect(Dialect::from_name(name).ok_or_else(unknown)?);
         }
+        let providers = providers(root.get("providers"))?;
+        providers.check(&clients)?;
         let upstream = root.get("upstream").ok_or_else(|| missing("upstream"))?;
         let upstream = object(upstream, "upstream", &["base", "credential_env"])?;
         Ok(Self {
             bases: bases(root.get("bases"))?,
             clients,
+            providers,
             upstream_base: upstream_base(upstream)?,
             upstream_authorization: upstream_authorization(upstream, environment)?,
             identity_header: identity_header(root)?,
@@ -93,6 +99,22 @@ fn bases(value: Option<&Value>) -> Result<Bases, ConfigError> {
         return Err(wrong("`{tenant}` is not supported here"));
     }
     Ok(bases)
+}
+
+fn providers(value: Option<&Value>) -> Result<Providers, ConfigError> {
+    let Some(value) = value else {
+        return Ok(Providers::default());
+    };
+    let providers = Providers::from_json(value)?;
+    for (place, provider) in providers.all().iter().enumerate() {
+        let Some(issuer) = &provider.issuer else { continue };
+        let inline = matches!(issuer.keys, KeySource::Inline(_));
+        if !inline && issuer.cluster.as_ref().is_none_or(String::is_empty) {
+            let message = "is missing: Envoy calls through clusters only";
+            return Err(ConfigError::new(format!("providers[{place}].cluster"), message));
+        }
+    }
+    Ok(providers)
 }
 
 fn upstream_base(upstream: &Map<String, Value>) -> Result<String, ConfigError> {

@@ -1,6 +1,11 @@
 //! What becomes of a request's head: route, client, and the headers that go on.
 
-use scim_core::auth::header;
+use std::rc::Rc;
+
+use scim_core::auth::admission::{self, Checked};
+use scim_core::auth::freshness::Need;
+use scim_core::auth::jwt::JwtError;
+use scim_core::auth::{Client, header};
 use scim_core::dialect::{Dialect, check_understood};
 use scim_core::protocol::Error;
 use scim_core::protocol::route::{self, Endpoint, Route};
@@ -33,6 +38,8 @@ pub(crate) enum Verdict {
     Admit(Admitted),
     /// It asks whether the gateway runs.
     Alive,
+    /// Who sends it is known only when keys have come.
+    Wait,
 }
 
 /// Judges the head of a request, and prepares it for the upstream if it may pass. `audit` is filled
@@ -71,7 +78,9 @@ pub(crate) fn judge(
     }
 
     let now_s = host::now_s().ok_or_else(|| Error::unavailable("there is no time", 1))?;
-    let client = config.clients.authenticate(&values("authorization"), now_s)?;
+    let Some(client) = authenticate(shared, &values("authorization"), now_s)? else {
+        return Ok(Verdict::Wait);
+    };
     client.name.clone_into(&mut audit.client);
     let of_headers = || {
         Dialect::of_headers(headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())))
@@ -84,6 +93,51 @@ pub(crate) fn judge(
     let body = body(method, ends, config.limits.body_bytes, &values)?;
     forward(shared, headers, &route, &client.name, body)?;
     Ok(Verdict::Admit(Admitted { method, endpoint: route.endpoint, dialect, body }))
+}
+
+/// The client that sends a request; `None` if that is known only when keys have come.
+fn authenticate(
+    shared: &Shared,
+    authorization: &[&[u8]],
+    now_s: u64,
+) -> Result<Option<Rc<Client>>, Error> {
+    let (clients, providers) = (&shared.config.clients, &shared.config.providers);
+    let of_claims = |place: usize, claims: &_| {
+        let provider = providers.all().get(place).ok_or_else(|| JwtError::Issuer.refusal())?;
+        admission::client_of(clients, provider, claims, now_s).map(Some)
+    };
+    if providers.all().is_empty() {
+        return clients.authenticate(authorization, now_s).map(Some);
+    }
+    let token = admission::token(authorization)?;
+    if let Some((place, claims)) = shared.tokens.borrow_mut().get(token) {
+        return of_claims(*place, claims);
+    }
+    match clients.authenticate(authorization, now_s) {
+        Err(unknown) if unknown.reason() == "unknown_token" && admission::is_jwt(token) => {}
+        known => return known.map(Some),
+    }
+    let keys = |place| shared.keys.get(place);
+    match admission::verify(token, providers, keys, &shared.signatures, now_s) {
+        Err(error) => Err(error.refusal()),
+        Ok(Checked::Verified(place, claims)) => {
+            let client = of_claims(place, &claims);
+            shared.tokens.borrow_mut().insert(token, place, claims);
+            client
+        }
+        Ok(Checked::Missing(place, need))
+            if shared.keys.ask(providers.all(), place, need, now_s) =>
+        {
+            Ok(None)
+        }
+        Ok(Checked::Missing(_, Need::Newer)) => Err(JwtError::UnknownKey.refusal()),
+        Ok(Checked::Missing(_, Need::Current)) => Err(no_keys()),
+    }
+}
+
+/// The refusal while nobody can say whose token it is.
+pub(crate) fn no_keys() -> Error {
+    Error::unavailable("tokens cannot be verified at the moment", 5)
 }
 
 /// The method as a word of ours: an unknown one is no text for a log.

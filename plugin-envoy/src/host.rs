@@ -4,10 +4,13 @@
 //! filter. So each function tells in which callbacks it may be called; there Envoy answers only
 //! with what the SDK expects. Header values are bytes: a value need not be UTF-8.
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, LogLevel, MapType};
+use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
+use scim_core::auth::keys::ANSWER_BYTES;
+use scim_core::port::http::{Call, Reply};
+use sha2::{Digest, Sha256};
 
 /// Name (in lower case, as Envoy keeps it) and value.
 pub(crate) type Header = (String, Vec<u8>);
@@ -97,4 +100,84 @@ pub(crate) fn set_response_body(held: usize, body: &[u8]) -> bool {
 pub(crate) fn set_audit(line: &[u8]) {
     // An access log without the line shows the gap; the request is not refused for it.
     let _ = hostcalls::set_property(vec!["scim_audit"], Some(line));
+}
+
+/// The beginning of all names in shared data: what has another configuration, plugin name or root
+/// id shares nothing, though Envoy keeps one such memory per `vm_id`; in `on_configure`.
+pub(crate) fn state_prefix(configuration: &[u8]) -> String {
+    let property = |name: &str| hostcalls::get_property(vec![name]).ok().flatten();
+    let mut hash = Sha256::new();
+    for part in [property("plugin_name"), property("plugin_root_id")] {
+        let part = part.unwrap_or_default();
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    hash.update(configuration);
+    format!("scim-edge/{:x}", hash.finalize())
+}
+
+/// A value in the memory that all workers share, and its number for a swap; in any callback.
+pub(crate) fn shared(name: &str) -> (Option<Vec<u8>>, Option<u32>) {
+    hostcalls::get_shared_data(name).unwrap_or_default()
+}
+
+/// Sets a value in that memory, if its number is `cas` still; in any callback.
+pub(crate) fn set_shared(name: &str, value: &[u8], cas: Option<u32>) -> bool {
+    hostcalls::set_shared_data(name, Some(value), cas).is_ok()
+}
+
+/// Calls `on_tick` of the root again and again; in any callback.
+pub(crate) fn set_tick(period: Duration) {
+    // Without it nothing is fetched; requests that need it are refused then.
+    let _ = hostcalls::set_tick_period(period);
+}
+
+/// Lets the functions that follow act for the stream `context`; in `on_tick`. `false` if it is gone.
+pub(crate) fn act_for(context: u32) -> bool {
+    hostcalls::set_effective_context(context).is_ok()
+}
+
+/// Lets a request go on that was held; once.
+pub(crate) fn resume_request() {
+    // A request that is gone needs no help.
+    let _ = hostcalls::resume_http_request();
+}
+
+/// Begins a call through `cluster`, in the root's callbacks; its number. `None` if Envoy knows no such
+/// cluster, or cannot call.
+pub(crate) fn call(cluster: &str, call: &Call, seconds: u64) -> Option<u32> {
+    let mut headers = vec![
+        (":method", call.method),
+        (":scheme", if call.secure { "https" } else { "http" }),
+        (":authority", call.authority.as_str()),
+        (":path", call.path.as_str()),
+    ];
+    headers.extend(call.headers.iter().map(|(name, value)| (*name, value.as_str())));
+    let body = Some(call.body.as_slice()).filter(|body| !body.is_empty());
+    let time = Duration::from_secs(seconds);
+    hostcalls::dispatch_http_call(cluster, headers, body, vec![], time).ok()
+}
+
+/// The answer to a call; in `on_http_call_response`. One that did not come has Envoy's own status,
+/// 503 or 504, or 0.
+pub(crate) fn reply(body_size: usize) -> Reply {
+    let fields = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default();
+    let texts = fields.into_iter();
+    let headers: Vec<(String, String)> =
+        texts.filter_map(|(name, value)| Some((name, String::from_utf8(value).ok()?))).collect();
+    let status = headers.iter().find(|(name, _)| name == ":status");
+    let status = status.and_then(|(_, text)| text.parse().ok()).unwrap_or_default();
+    let size = body_size.min(ANSWER_BYTES + 1);
+    let body = if size == 0 {
+        None
+    } else {
+        hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, size).ok().flatten()
+    };
+    Reply { status, headers, body: body.unwrap_or_default() }
+}
+
+/// Asks Envoy's cryptography; in any callback. `NotFound` if it offers none.
+pub(crate) fn verify_signature(arguments: &[u8]) -> Result<Vec<u8>, Status> {
+    hostcalls::call_foreign_function("verify_signature", Some(arguments))
+        .map(Option::unwrap_or_default)
 }

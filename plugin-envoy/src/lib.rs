@@ -4,7 +4,8 @@
 //!  root.rs    configuration, one per worker        config.rs   reading it
 //!  stream.rs  one request: which callback does what
 //!  gate.rs    what becomes of a request's head     answer.rs   answers in SCIM's form
-//!  host.rs    the only file that talks to Envoy
+//!  keys.rs    keys of providers, fetched once for all workers
+//!  signature.rs  their signatures          host.rs    the only file that talks to Envoy
 //! ```
 //!
 //! The filter needs `allow_on_headers_stop_iteration: true`: a request's head is held until its body
@@ -15,7 +16,9 @@ mod answer;
 mod config;
 mod gate;
 mod host;
+mod keys;
 mod root;
+mod signature;
 mod stream;
 
 mod start {

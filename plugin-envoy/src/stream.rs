@@ -4,6 +4,7 @@
 //! with trailers no body callback ever sees the end. Every callback acts by the state alone, so
 //! that none can touch what has been sent on already.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};
@@ -16,10 +17,15 @@ use crate::gate::{self, Admitted, Body, Verdict};
 use crate::host;
 use crate::root::Shared;
 
+/// Seconds for which a request waits for keys.
+const WAIT_S: u64 = 10;
+
 /// Where a request stands.
 enum State {
     /// Nothing has come.
     Fresh,
+    /// Nobody knows yet who sends it: nothing of it may pass.
+    Waiting(Waiting),
     /// Its head is held for the body, of which so many bytes have come.
     Held(Admitted, usize),
     /// It has gone on.
@@ -28,8 +34,27 @@ enum State {
     Answered,
 }
 
+/// What has come of a request that waits.
+#[derive(Clone, Copy)]
+struct Waiting {
+    /// When it began to wait.
+    since_s: u64,
+    /// It has a head only.
+    bare: bool,
+    /// The bytes of its body that have come.
+    size: usize,
+    /// All of it has come.
+    whole: bool,
+}
+
 /// A request and its answer.
 pub(crate) struct Stream {
+    context: u32,
+    request: Rc<RefCell<Request>>,
+}
+
+/// What is known of a request.
+pub(crate) struct Request {
     shared: Option<Rc<Shared>>,
     state: State,
     audit: Audit,
@@ -40,9 +65,45 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub(crate) fn new(shared: Option<Rc<Shared>>) -> Self {
+    pub(crate) fn new(context: u32, shared: Option<Rc<Shared>>) -> Self {
         let audit = Audit::default();
-        Self { shared, state: State::Fresh, audit, answering: false, replacement: None }
+        let request =
+            Request { shared, state: State::Fresh, audit, answering: false, replacement: None };
+        Self { context, request: Rc::new(RefCell::new(request)) }
+    }
+}
+
+impl Request {
+    /// Keys may have come: the head is judged anew, in `on_tick`, acting for its stream. Whether it
+    /// still waits.
+    pub(crate) fn wake(&mut self, shared: &Shared) -> bool {
+        let State::Waiting(waiting) = self.state else {
+            return false;
+        };
+        let action = match self.judge(shared, waiting.bare) {
+            Err(error) => self.refuse(&error),
+            Ok(Verdict::Wait) => {
+                if host::now_s().is_some_and(|now_s| now_s < waiting.since_s + WAIT_S) {
+                    return true;
+                }
+                self.refuse(&gate::no_keys())
+            }
+            Ok(Verdict::Alive) => self.alive(),
+            Ok(Verdict::Admit(admitted)) if admitted.body == Body::None => self.pass(),
+            Ok(Verdict::Admit(admitted)) => {
+                self.state = State::Held(admitted, waiting.size);
+                if waiting.whole { self.finish() } else { Action::Pause }
+            }
+        };
+        if action == Action::Continue {
+            host::resume_request();
+        }
+        false
+    }
+
+    fn judge(&mut self, shared: &Shared, ends: bool) -> Result<Verdict, Error> {
+        let headers = host::request_headers();
+        gate::judge(shared, &headers, ends, &mut self.audit)
     }
 
     fn refuse(&mut self, error: &Error) -> Action {
@@ -58,6 +119,13 @@ impl Stream {
         self.state = State::Passed;
         self.audit.passed();
         Action::Continue
+    }
+
+    fn alive(&mut self) -> Action {
+        self.state = State::Answered;
+        self.audit.answered("alive", 200);
+        answer::alive(&self.audit.request_id);
+        Action::Pause
     }
 
     /// The whole body is held: it is put right, and the request goes on.
@@ -111,51 +179,72 @@ impl Context for Stream {}
 
 impl HttpContext for Stream {
     fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        let Some(shared) = self.shared.clone() else {
-            return self.refuse(&not_configured());
+        let mut request = self.request.borrow_mut();
+        let Some(shared) = request.shared.clone() else {
+            return request.refuse(&not_configured());
         };
-        let headers = host::request_headers();
-        match gate::judge(&shared, &headers, end_of_stream, &mut self.audit) {
-            Err(error) => self.refuse(&error),
-            Ok(Verdict::Alive) => {
-                self.state = State::Answered;
-                self.audit.answered("alive", 200);
-                answer::alive(&self.audit.request_id);
+        match request.judge(&shared, end_of_stream) {
+            Err(error) => request.refuse(&error),
+            Ok(Verdict::Alive) => request.alive(),
+            Ok(Verdict::Wait) => {
+                let since_s = host::now_s().unwrap_or_default();
+                let (bare, whole) = (end_of_stream, end_of_stream);
+                request.state = State::Waiting(Waiting { since_s, bare, size: 0, whole });
+                if !shared.wait(self.context, &self.request) {
+                    return request.refuse(&gate::no_keys());
+                }
                 Action::Pause
             }
-            Ok(Verdict::Admit(admitted)) if admitted.body == Body::None => self.pass(),
+            Ok(Verdict::Admit(admitted)) if admitted.body == Body::None => request.pass(),
             Ok(Verdict::Admit(admitted)) => {
-                self.state = State::Held(admitted, 0);
+                request.state = State::Held(admitted, 0);
                 Action::Pause
             }
         }
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        let State::Held(_, held) = &mut self.state else {
-            return self.passed_or_pause();
-        };
+        let mut request = self.request.borrow_mut();
         // While the body is held, `size` counts all of it.
-        *held = size;
-        let limit = self.shared.as_ref().map_or(0, |shared| shared.config.limits.body_bytes);
-        if size > limit {
-            return self.refuse(&gate::too_large(limit));
+        match &mut request.state {
+            State::Waiting(waiting) => {
+                waiting.size = size;
+                waiting.whole |= end_of_stream;
+            }
+            State::Held(_, held) => *held = size,
+            State::Fresh | State::Passed | State::Answered => return request.passed_or_pause(),
         }
-        if end_of_stream { self.finish() } else { Action::Pause }
+        let limit = request.shared.as_ref().map_or(0, |shared| shared.config.limits.body_bytes);
+        if size > limit {
+            return request.refuse(&gate::too_large(limit));
+        }
+        match request.state {
+            State::Held(..) if end_of_stream => request.finish(),
+            _ => Action::Pause,
+        }
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        if matches!(self.state, State::Answered) {
+        let mut request = self.request.borrow_mut();
+        if matches!(request.state, State::Answered) {
             return Action::Pause;
         }
         // A server may take trailers for headers, the client's name among them.
         host::remove_request_trailers();
-        if matches!(self.state, State::Held(..)) { self.finish() } else { self.passed_or_pause() }
+        match &mut request.state {
+            State::Waiting(waiting) => {
+                waiting.whole = true;
+                Action::Pause
+            }
+            State::Held(..) => request.finish(),
+            State::Fresh | State::Passed | State::Answered => request.passed_or_pause(),
+        }
     }
 
     fn on_http_response_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        self.answering = true;
-        if matches!(self.state, State::Answered) {
+        let mut request = self.request.borrow_mut();
+        request.answering = true;
+        if matches!(request.state, State::Answered) {
             return Action::Continue;
         }
         host::set_response_header("cache-control", b"no-store");
@@ -166,34 +255,36 @@ impl HttpContext for Stream {
             let body = answer::body_of_envoys_answer(status);
             host::set_response_header("content-type", MEDIA_TYPE.as_bytes());
             host::set_response_header("content-length", body.len().to_string().as_bytes());
-            if !self.audit.request_id.is_empty() {
-                host::set_response_header("x-request-id", self.audit.request_id.as_bytes());
+            let request_id = &request.audit.request_id;
+            if !request_id.is_empty() {
+                host::set_response_header("x-request-id", request_id.as_bytes());
             }
-            self.audit.answered("envoy", status);
-            self.replacement = Some(body);
+            request.audit.answered("envoy", status);
+            request.replacement = Some(body);
         }
         Action::Continue
     }
 
     fn on_http_response_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        if self.replacement.is_none() {
+        let mut request = self.request.borrow_mut();
+        if request.replacement.is_none() {
             return Action::Continue;
         }
         if !end_of_stream {
             return Action::Pause;
         }
-        if let Some(body) = self.replacement.take() {
+        if let Some(body) = request.replacement.take() {
             host::set_response_body(size, &body);
         }
         Action::Continue
     }
 }
 
-impl Stream {
+impl Request {
     const fn passed_or_pause(&self) -> Action {
         match self.state {
             State::Passed => Action::Continue,
-            State::Fresh | State::Held(..) | State::Answered => Action::Pause,
+            State::Fresh | State::Waiting(_) | State::Held(..) | State::Answered => Action::Pause,
         }
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Bootstrap<'a> {
     pub(super) listen: SocketAddr,
     pub(super) admin: &'a Admin,
     pub(super) upstream: &'a Upstream,
+    /// The identity providers, by the names of their clusters.
+    pub(super) providers: &'a [(String, Upstream)],
     pub(super) wasm: &'a Path,
     pub(super) filter: &'a Value,
     pub(super) upstream_token: bool,
@@ -67,7 +69,7 @@ impl Bootstrap<'_> {
                         "typed_config": self.http_connection_manager()?,
                     }]}],
                 }],
-                "clusters": [self.cluster()?],
+                "clusters": self.clusters()?,
             },
         }))
     }
@@ -139,27 +141,31 @@ impl Bootstrap<'_> {
         }))
     }
 
-    fn cluster(&self) -> Result<Value> {
-        let upstream = self.upstream;
-        let address = json!({"socket_address": {
-            "address": upstream.host(),
-            "port_value": upstream.port(),
-        }});
-        let mut cluster = json!({
-            "name": "upstream",
-            "type": if upstream.ip().is_some() { "STATIC" } else { "STRICT_DNS" },
-            "dns_lookup_family": "ALL",
-            "connect_timeout": CONNECT_TIMEOUT,
-            "load_assignment": {
-                "cluster_name": "upstream",
-                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-            },
-        });
-        if let (true, Some(cluster)) = (upstream.tls(), cluster.as_object_mut()) {
-            cluster.insert("transport_socket".into(), tls(upstream)?);
-        }
-        Ok(cluster)
+    fn clusters(&self) -> Result<Vec<Value>> {
+        let providers = self.providers.iter().map(|(name, address)| cluster(name, address));
+        core::iter::once(cluster("upstream", self.upstream)).chain(providers).collect()
     }
+}
+
+fn cluster(name: &str, upstream: &Upstream) -> Result<Value> {
+    let address = json!({"socket_address": {
+        "address": upstream.host(),
+        "port_value": upstream.port(),
+    }});
+    let mut cluster = json!({
+        "name": name,
+        "type": if upstream.ip().is_some() { "STATIC" } else { "STRICT_DNS" },
+        "dns_lookup_family": "ALL",
+        "connect_timeout": CONNECT_TIMEOUT,
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    });
+    if let (true, Some(cluster)) = (upstream.tls(), cluster.as_object_mut()) {
+        cluster.insert("transport_socket".into(), tls(upstream)?);
+    }
+    Ok(cluster)
 }
 
 /// TLS with the upstream's name checked against what the system trusts.

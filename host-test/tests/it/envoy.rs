@@ -9,10 +9,15 @@
 )]
 
 mod access;
+mod attacks;
 mod bodies;
 mod configuration;
+#[path = "../../../scim-core/tests/common/forge.rs"]
+mod forge;
 mod gateway;
 mod http;
+mod issuer;
 mod life;
 mod paths;
+mod tokens;
 mod upstream;

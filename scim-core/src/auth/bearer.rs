@@ -21,9 +21,9 @@ pub(super) fn invalid_token(reason: &'static str) -> Error {
     Error::unauthorized(format!("{CHALLENGE}, error=\"invalid_token\""), reason)
 }
 
-/// The 403 for a request beyond what its credential permits.
-pub(super) fn insufficient_scope() -> Error {
-    let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"scim_v2\"");
+/// The 403 for a request beyond what its credential permits; `scope` is the one that it needs.
+pub(super) fn insufficient_scope(scope: &str) -> Error {
+    let challenge = format!("{CHALLENGE}, error=\"insufficient_scope\", scope=\"{scope}\"");
     Error::insufficient_scope(challenge)
 }
 

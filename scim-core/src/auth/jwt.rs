@@ -82,6 +82,12 @@ impl<'a> Token<'a> {
         self.claims.get("iss").and_then(Value::as_str).ok_or(JwtError::Claims)
     }
 
+    /// Whether its issuer may use its algorithm.
+    #[must_use]
+    pub const fn is_allowed(&self, expected: &Expected<'_>) -> bool {
+        expected.algorithms.contains(self.algorithm)
+    }
+
     /// Whether `keys` hold the key that it names. If not, newer keys may.
     #[must_use]
     pub fn has_key_in(&self, keys: &JwkSet) -> bool {
@@ -98,7 +104,7 @@ impl<'a> Token<'a> {
         expected: &Expected<'_>,
         verifier: &impl Verifier,
     ) -> Result<Claims, JwtError> {
-        if !expected.algorithms.contains(self.algorithm) {
+        if !self.is_allowed(expected) {
             return Err(JwtError::Algorithm);
         }
         let key = keys.find(&self.key_id, self.algorithm).ok_or(JwtError::UnknownKey)?;

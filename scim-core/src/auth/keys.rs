@@ -19,17 +19,20 @@ use crate::protocol::limits::Limits;
 pub const ANSWER_BYTES: usize = KEY_SET_BYTES;
 /// Seconds that an answer may take.
 pub const CALL_S: u64 = 5;
-/// How often keys are fetched: before they are an hour old, and for a key id that is not among them
-/// every 30 seconds at most.
-pub const PACE: Pace = Pace {
-    refresh_s: 3000,
-    stale_s: 24 * 3600,
-    // One for the metadata, one for the keys.
-    call_s: 2 * CALL_S,
-    missing_s: 30,
-    retry_s: 1,
-    retry_max_s: 60,
-};
+/// How often the keys of an issuer are fetched: before they are an hour old, and for a key id that is
+/// not among them as often as it is configured.
+#[must_use]
+pub const fn pace(issuer: &Issuer) -> Pace {
+    Pace {
+        refresh_s: 3000,
+        stale_s: 24 * 3600,
+        // One for the metadata, one for the keys.
+        call_s: 2 * CALL_S,
+        missing_s: issuer.refetch_s,
+        retry_s: 1,
+        retry_max_s: 60,
+    }
+}
 
 /// Why keys could not be fetched; for logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

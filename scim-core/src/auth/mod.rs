@@ -1,5 +1,6 @@
 //! Who sends a request: credentials, and the clients that they stand for (RFC 7644 §2, RFC 6750).
 
+pub mod admission;
 mod base64url;
 mod bearer;
 mod client;
@@ -11,6 +12,7 @@ mod provider;
 mod registry;
 mod scope;
 pub mod token;
+mod token_cache;
 mod url;
 
 use alloc::string::String;
@@ -20,6 +22,7 @@ pub use self::client::{Client, DeletePolicy, Method, RateLimit, StaticToken, TOK
 pub use self::provider::{Issuer, KeySource, Provider, ProviderKind, Providers};
 pub use self::registry::Registry;
 pub use self::scope::{Access, Scopes};
+pub use self::token_cache::TokenCache;
 pub use self::url::Url;
 
 /// The 401 for a tenant that does not exist: the same as for a wrong token.
@@ -43,7 +46,7 @@ pub fn unknown_token() -> crate::protocol::Error {
 /// The 403 for a client that may not do this (RFC 6750 §3.1).
 #[must_use]
 pub fn insufficient_scope() -> crate::protocol::Error {
-    bearer::insufficient_scope()
+    bearer::insufficient_scope(provider::SCOPE)
 }
 
 /// What is wrong with a configuration. It never holds a value of the configuration.

@@ -9,19 +9,23 @@ use alloc::vec::Vec;
 
 use serde_json::{Map, Value};
 
-use super::ConfigError;
 use super::jwt::{Algorithms, Expected, JwkSet, ScopeClaim};
 use super::registry::{check_name, members, required_text, text};
 use super::url::Url;
+use super::{ConfigError, Method, Registry};
 
 /// Providers of one configuration.
 const PROVIDERS: usize = 100;
 /// Audiences, and hosts, of one provider.
 const NAMES: usize = 16;
+/// Seconds between two fetches for a key id that is not known, unless another number is configured.
+const REFETCH_S: u64 = 30;
+/// The largest such number.
+const REFETCH_S_MAX: u64 = 3600;
 /// Seconds by which the clocks of a provider and of ours may differ.
 const SKEW_S: u64 = 60;
 /// The scope that a token must grant, unless another is configured.
-const SCOPE: &str = "scim_v2";
+pub(super) const SCOPE: &str = "scim_v2";
 
 /// What a provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +60,8 @@ pub struct Issuer {
     pub scope: String,
     /// Hosts, with port, from which its keys may come besides its own.
     pub hosts: Vec<String>,
+    /// Seconds between two fetches for a key id that is not known.
+    pub refetch_s: u64,
     /// The cluster of a gateway through which it is reached.
     pub cluster: Option<String>,
     algorithms: Algorithms,
@@ -126,6 +132,22 @@ impl Providers {
         Ok(read)
     }
 
+    /// Checks that the clients whose tokens providers issue have such a provider.
+    ///
+    /// # Errors
+    /// The first client whose provider is missing or issues no tokens.
+    pub fn check(&self, clients: &Registry) -> Result<(), ConfigError> {
+        for (index, client) in clients.clients().iter().enumerate() {
+            let provider = client.provider.as_deref().and_then(|name| self.named(name));
+            let issues = provider.is_some_and(|provider| provider.issuer.is_some());
+            if matches!(client.method, Method::Jwt { .. }) && !issues {
+                let message = "names no OIDC provider with an `issuer`";
+                return Err(ConfigError::new(format!("clients[{index}].provider"), message));
+            }
+        }
+        Ok(())
+    }
+
     /// All providers, in the order of the configuration.
     #[must_use]
     pub fn all(&self) -> &[Provider] {
@@ -146,7 +168,7 @@ impl Providers {
     }
 }
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "name",
     "kind",
     "issuer",
@@ -154,6 +176,7 @@ const FIELDS: [&str; 12] = [
     "audiences",
     "jwks",
     "jwks_uri",
+    "refetch_seconds",
     "allowed_hosts",
     "algorithms",
     "scope_claim",
@@ -229,12 +252,21 @@ fn read_issuer(
     if scope.is_empty() || !scope.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') {
         return Err(wrong("scope", "must be one scope"));
     }
+    let refetch_s = match object.get("refetch_seconds") {
+        None => REFETCH_S,
+        Some(seconds) => {
+            let in_range = seconds.as_u64().filter(|s| (1..=REFETCH_S_MAX).contains(s));
+            let message = format!("must be an integer from 1 to {REFETCH_S_MAX}");
+            in_range.ok_or_else(|| wrong("refetch_seconds", &message))?
+        }
+    };
     Ok(Issuer {
         identifier: identifier.to_owned(),
         audiences,
         keys,
         scope: scope.to_owned(),
         hosts: names(object, "allowed_hosts", at)?,
+        refetch_s,
         cluster: text(object, "cluster", at)?.map(ToOwned::to_owned),
         algorithms,
         scope_claim,

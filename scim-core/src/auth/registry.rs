@@ -109,6 +109,15 @@ impl Registry {
         Ok(())
     }
 
+    /// The client of which a provider speaks as `subject`.
+    #[must_use]
+    pub fn of_subject(&self, provider: &str, subject: &str) -> Option<&Rc<Client>> {
+        self.clients.iter().find(|client| {
+            let is = matches!(&client.method, Method::Jwt { subject: known } if known == subject);
+            is && client.provider.as_deref() == Some(provider)
+        })
+    }
+
     /// Gives `dialect` to every client that has none of its own.
     pub fn set_default_dialect(&mut self, dialect: Dialect) {
         for client in &mut self.clients {

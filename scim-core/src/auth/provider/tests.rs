@@ -54,6 +54,7 @@ fn a_wrong_provider_names_the_field() {
         ("algorithms", json!([]), "algorithms"),
         ("scope_claim", json!("groups"), "scope_claim"),
         ("scope", json!("a b"), "scope"),
+        ("refetch_seconds", json!(0), "refetch_seconds"),
         ("secret", json!("x"), "secret"),
         ("colour", json!("x"), "colour"),
     ] {

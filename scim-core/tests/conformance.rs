@@ -41,6 +41,14 @@ struct Requirement {
     not_applicable: Option<String>,
     /// What is missing.
     open: Option<String>,
+    /// Why it is not met, on purpose.
+    not_met: Option<String>,
+}
+
+impl Requirement {
+    fn is_met(&self) -> bool {
+        !self.proof.is_empty() && self.open.is_none() && self.not_met.is_none()
+    }
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,12 +90,13 @@ fn requirements_are_proved() {
             wrong.push(format!("{}: twice", requirement.id));
         }
         let ways = [
-            !requirement.proof.is_empty() && requirement.open.is_none(),
+            requirement.is_met(),
             requirement.not_applicable.is_some(),
             requirement.open.is_some(),
+            requirement.not_met.is_some(),
         ];
         if ways.iter().filter(|way| **way).count() != 1 {
-            wrong.push(format!("{}: proof, not_applicable or open", requirement.id));
+            wrong.push(format!("{}: proof, not_applicable, open or not_met", requirement.id));
         }
         for proof in &requirement.proof {
             if count(proof, &cases, &tests) == 0 {
@@ -184,10 +193,10 @@ fn count(proof: &str, cases: &Cases, tests: &BTreeSet<String>) -> usize {
 }
 
 fn page(requirements: &[Requirement], cases: &Cases, tests: &BTreeSet<String>) -> String {
-    let is_met = |r: &&Requirement| !r.proof.is_empty() && r.open.is_none();
-    let met = requirements.iter().filter(is_met).count();
+    let met = requirements.iter().filter(|r| r.is_met()).count();
     let open = requirements.iter().filter(|r| r.open.is_some()).count();
-    let not_applicable = requirements.len() - met - open;
+    let not_met = requirements.iter().filter(|r| r.not_met.is_some()).count();
+    let not_applicable = requirements.len() - met - open - not_met;
     let all: usize = cases.values().map(BTreeMap::len).sum();
     let run: usize = cases.values().flat_map(BTreeMap::values).filter(|r| r.is_some()).count();
     let mut page = format!(
@@ -196,8 +205,8 @@ fn page(requirements: &[Requirement], cases: &Cases, tests: &BTreeSet<String>) -
          it. Written by a test run (`UPDATE=1 cargo test -p scim-core --test conformance`) from \
          [requirements.json](../vectors/conformance/requirements.json); the test fails when a \
          proof is missing or fails.\n\n\
-         {} requirements: {met} met, {not_applicable} not applicable, {open} open. \
-         {all} vectors, of which this run sent {run} to the service; the others are run by the \
+         {} requirements: {met} met, {not_applicable} not applicable, {not_met} not met on \
+         purpose, {open} open. {all} vectors, of which this run sent {run} to the service; the others are run by the \
          tests that [vectors/README.md](../vectors/README.md) names.\n",
         requirements.len(),
     );
@@ -224,9 +233,11 @@ fn columns(requirement: &Requirement, cases: &Cases, tests: &BTreeSet<String>) -
     let number: usize = requirement.proof.iter().map(|p| count(p, cases, tests)).sum();
     let proof: Vec<String> = requirement.proof.iter().map(|p| p.replace('|', "\\|")).collect();
     let proof = proof.join("; ");
-    let result = match (&requirement.not_applicable, &requirement.open) {
-        (Some(why), _) => format!("not applicable: {why}"),
-        (_, Some(why)) => format!("**open**: {why}"),
+    let Requirement { not_applicable, open, not_met, .. } = requirement;
+    let result = match (not_applicable, open, not_met) {
+        (Some(why), ..) => format!("not applicable: {why}"),
+        (_, Some(why), _) => format!("**open**: {why}"),
+        (.., Some(why)) => format!("not met on purpose: {why}"),
         _ => format!("met ({number})"),
     };
     (proof, result)

@@ -1,5 +1,7 @@
 //! The Bulk message: reading it, the references in it, and the answer (RFC 7644 §3.7).
 
+mod reference;
+
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -15,8 +17,7 @@ use super::{
     urn,
 };
 
-/// What stands before the name of an operation where an identifier belongs (RFC 7644 §3.7.2).
-const REFERENCE: &str = "bulkId:";
+pub use reference::{reference, resolve};
 
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,46 +158,6 @@ fn operation(at: usize, item: &Value) -> Result<Operation, Error> {
         _ => return Err(wrong("data", "must be an object")),
     };
     Ok(Operation { method, bulk_id, path, version: text("version")?, data })
-}
-
-/// The name in `bulkId:name`; `None` for any other text.
-#[must_use]
-pub fn reference(text: &str) -> Option<&str> {
-    text.strip_prefix(REFERENCE)
-}
-
-/// The names of all operations that a body refers to.
-#[must_use]
-pub fn references(data: &Object) -> BTreeSet<&str> {
-    let mut found = BTreeSet::new();
-    let mut open: Vec<&Value> = data.values().collect();
-    while let Some(value) = open.pop() {
-        match value {
-            Value::String(text) => found.extend(reference(text)),
-            Value::Array(items) => open.extend(items),
-            Value::Object(object) => open.extend(object.values()),
-            _ => {}
-        }
-    }
-    found
-}
-
-/// Puts identifiers in place of references; `id_of` knows them by the operation's name. What it
-/// does not know stays.
-pub fn resolve(data: &mut Object, id_of: impl Fn(&str) -> Option<String>) {
-    let mut open: Vec<&mut Value> = data.values_mut().collect();
-    while let Some(value) = open.pop() {
-        match value {
-            Value::String(text) => {
-                if let Some(id) = reference(text).and_then(&id_of) {
-                    *text = id;
-                }
-            }
-            Value::Array(items) => open.extend(items),
-            Value::Object(object) => open.extend(object.values_mut()),
-            _ => {}
-        }
-    }
 }
 
 /// What became of an operation (RFC 7644 §3.7.3).

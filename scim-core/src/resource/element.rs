@@ -82,6 +82,43 @@ pub fn selects(selector: &Value, element: &Value) -> bool {
     }
 }
 
+/// Longer lists are not searched for repeated elements: the search is quadratic.
+const UNIFIED_ITEMS: usize = 256;
+
+/// Makes elements that are [the same](same) one, with the parts of all; whether there were any. Of
+/// an attribute without `type` only elements that are equal altogether: another part may tell them
+/// apart.
+pub fn unify(attribute: &Attribute, items: &mut Vec<Value>) -> bool {
+    if items.len() > UNIFIED_ITEMS {
+        return false;
+    }
+    let has_type = attribute.sub("type").is_some();
+    let are_one = |a: &Value, b: &Value| if has_type { same(a, b) } else { a == b };
+    let before = items.len();
+    let mut once: Vec<Value> = Vec::with_capacity(before);
+    for item in items.drain(..) {
+        match once.iter_mut().find(|known| are_one(known, &item)) {
+            None => once.push(item),
+            Some(known) => fill(known, item),
+        }
+    }
+    *items = once;
+    items.len() < before
+}
+
+/// Gives `known` the parts of `item` that it does not have.
+fn fill(known: &mut Value, item: Value) {
+    let was_primary = is_primary(&item);
+    if let (Value::Object(known), Value::Object(item)) = (&mut *known, item) {
+        for (name, value) in item {
+            known.entry(name).or_insert(value);
+        }
+    }
+    if was_primary {
+        put(known, "primary", Value::Bool(true));
+    }
+}
+
 /// Whether two elements have the same `value`: then one may be the other, changed.
 #[must_use]
 pub fn same_value(a: &Value, b: &Value) -> bool {

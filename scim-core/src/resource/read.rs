@@ -274,11 +274,7 @@ impl<'a> Reading<'a> {
             self.single(attribute, name, item, findings);
         }
         items.retain(|item| !item.is_null());
-        let before = items.len();
-        if before <= DEDUPLICATED_ITEMS {
-            keep_each_once(&mut items);
-        }
-        if items.len() < before {
+        if element::unify(attribute, &mut items) {
             findings.note(Rule::RepeatedElement, name);
         }
         if items.iter().filter(|item| element::is_primary(item)).count() > 1 {
@@ -400,21 +396,6 @@ impl<'a> Reading<'a> {
             Unknown::Keep => return !is_unassigned(value),
         }
         false
-    }
-}
-
-/// Longer lists are not searched for repeated elements: the search is quadratic.
-const DEDUPLICATED_ITEMS: usize = 256;
-
-/// Leaves out what stands in the list before.
-fn keep_each_once(items: &mut Vec<Value>) {
-    let mut at = 1;
-    while let Some((before, [item, ..])) = items.split_at_checked(at) {
-        if before.contains(item) {
-            items.remove(at);
-        } else {
-            at += 1;
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::me::{Me, MeAnswer, MeAttribute};
 use super::password::Passwords;
+use super::references::References;
 use crate::auth::{ConfigError, Registry};
 use crate::dialect::Dialect;
 use crate::protocol::json::{self, Object};
@@ -22,7 +23,7 @@ const OPERATOR: &str = "default";
 /// Bytes of the document.
 const DOCUMENT_BYTES: usize = 1024 * 1024;
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 14] = [
     "bases",
     "canonical_values",
     "clients",
@@ -32,6 +33,7 @@ const FIELDS: [&str; 13] = [
     "nested_groups",
     "passwords",
     "public_url",
+    "references",
     "resource_types",
     "schemas",
     "trust_forwarded",
@@ -53,6 +55,8 @@ pub struct Config {
     pub catalog: Catalog,
     /// What becomes of unknown attributes.
     pub unknown: Unknown,
+    /// What becomes of references to resources that are not there.
+    pub references: References,
     /// Who `/Me` is.
     pub me: Me,
     /// Whether a user's groups are also those that contain its groups.
@@ -72,6 +76,7 @@ impl Default for Config {
             trust_forwarded: false,
             catalog: Catalog::default(),
             unknown: Unknown::Ignore,
+            references: References::Keep,
             me: Me::default(),
             nested_groups: false,
             passwords: Passwords::Drop,
@@ -132,6 +137,11 @@ impl Config {
             Some(_) => {
                 return Err(ConfigError::new("unknown_attributes", "must be ignore or refuse"));
             }
+        };
+        config.references = match text_field(&document, "references")? {
+            None | Some("keep") => References::Keep,
+            Some("refuse") => References::Refuse,
+            Some(_) => return Err(ConfigError::new("references", "must be keep or refuse")),
         };
         config.catalog = read_catalog(&document)?;
         match document.get("limits") {

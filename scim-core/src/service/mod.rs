@@ -20,6 +20,7 @@ mod nested;
 mod paging;
 mod password;
 mod plan;
+mod references;
 mod resources;
 mod search;
 mod sort;
@@ -50,6 +51,7 @@ pub use config::Config;
 pub use head::Head;
 pub use me::{Me, MeAnswer, MeAttribute};
 pub use password::Passwords;
+pub use references::References;
 
 /// An answer, and the audit line that goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,6 +49,7 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
         Write {
             view: self.view(call, resource_type),
             reading: Reading { resource_type, unknown: self.config.unknown },
+            references: self.config.references,
             limits: &self.config.limits,
             keeping: Keeping { passwords: self.config.passwords, random: self.store.random() },
         }
@@ -149,7 +150,8 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
                     return Ok(Answer::empty(304).with("etag", tag));
                 }
                 let body = view.answer(read, &record, projection).await?;
-                Ok(Answer::ok(body).with("etag", tag))
+                let location = view.location(record.id);
+                Ok(Answer::ok(body).with("etag", tag).with("content-location", location))
             })
             .await
     }
@@ -184,6 +186,8 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
     ) -> Result<Answer, Error> {
         let view = View { names: NAMES_WRITTEN, ..self.view(call, resource_type) };
         let body = self.store.read(async |read| view.answer(read, record, projection).await);
-        Ok(Answer::ok(body.await.map_err(Error::from)?).with("etag", etag(record.version)))
+        let answer = Answer::ok(body.await.map_err(Error::from)?);
+        let location = view.location(record.id);
+        Ok(answer.with("etag", etag(record.version)).with("content-location", location))
     }
 }

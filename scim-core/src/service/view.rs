@@ -98,6 +98,7 @@ impl View<'_> {
                 out.insert(attribute.name.clone().into_owned(), list.into());
             }
         }
+        self.complete_references(read, &mut out, self.names != NAMES_IN_LIST).await?;
         Ok(Value::Object(projection.apply(self.resource_type, out)))
     }
 
@@ -159,9 +160,9 @@ impl View<'_> {
     }
 }
 
-/// Puts the name of a resource into the element that refers to it, if it has one that is shown.
-fn set_display(element: &mut Value, resource_type: &ResourceType, record: &Record) {
-    let name = NAMED_BY.iter().find_map(|(name, sub)| {
+/// What a resource is called, if it has a name that is shown.
+pub(super) fn name_of<'r>(resource_type: &ResourceType, record: &'r Record) -> Option<&'r str> {
+    NAMED_BY.iter().find_map(|(name, sub)| {
         let attribute = resource_type.schema.attribute(name)?;
         if !matches!(attribute.returned, Returned::Always | Returned::Default) {
             return None;
@@ -169,7 +170,12 @@ fn set_display(element: &mut Value, resource_type: &ResourceType, record: &Recor
         let value = record.attributes.get(*name)?;
         let leaf = sub.map_or(Some(value), |sub| value.get(sub))?;
         leaf.as_str().filter(|text| !text.is_empty())
-    });
+    })
+}
+
+/// Puts the name of a resource into the element that refers to it.
+fn set_display(element: &mut Value, resource_type: &ResourceType, record: &Record) {
+    let name = name_of(resource_type, record);
     if let (Some(name), Some(object)) = (name, element.as_object_mut()) {
         object.insert("display".into(), name.into());
     }

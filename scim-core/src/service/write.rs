@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::condition::Condition;
 use super::memberships::{Group, MEMBERS};
 use super::password::{Keeping, Settled};
+use super::references::References;
 use super::view::View;
 use crate::dialect::{Dialect, modernize, modification};
 use crate::port::{Clock, Kv, Random};
@@ -31,6 +32,7 @@ const KEPT_BY_PUT: [&str; 2] = ["active", "password"];
 pub(super) struct Write<'a> {
     pub(super) view: View<'a>,
     pub(super) reading: Reading<'a>,
+    pub(super) references: References,
     pub(super) limits: &'a Limits,
     pub(super) keeping: Keeping<'a>,
 }
@@ -126,7 +128,8 @@ impl Write<'_> {
         Ok(record)
     }
 
-    /// Adds the members of a resource that [`Self::create_alone`] made.
+    /// Adds the members of a resource that [`Self::create_alone`] made, and looks up what it refers
+    /// to.
     pub(super) async fn add_members<K: Kv, C: Clock, R: Random>(
         &self,
         tx: &mut Transaction<'_, K, C, R>,
@@ -136,7 +139,7 @@ impl Write<'_> {
         if let Some(members) = &wanted.members {
             Group { tx, view: &self.view, id }.add(members).await?;
         }
-        Ok(())
+        self.check_references(tx, None, &wanted.attributes).await
     }
 
     /// Puts a resource in place of the one that is there.
@@ -159,6 +162,7 @@ impl Write<'_> {
         mutability::keep(self.view.resource_type, &old.attributes, &mut attributes);
         mutability::check(self.view.resource_type, &old.attributes, &attributes)?;
         read::check_required(self.view.resource_type, &attributes)?;
+        self.check_references(tx, Some(&old.attributes), &attributes).await?;
         self.keeping.settle(&wanted.password, Some(&old.attributes), &mut attributes)?;
         new.set_seen_from(self.view.domain, attributes);
         let mut changed = false;
@@ -181,6 +185,7 @@ impl Write<'_> {
         patch::apply(self.view.resource_type, &mut attributes, &modification.of_attributes)?;
         self.keeping.settle(&modification.password, Some(&old.attributes), &mut attributes)?;
         read::check_required(self.view.resource_type, &attributes)?;
+        self.check_references(tx, Some(&old.attributes), &attributes).await?;
         let mut new = old.clone();
         new.set_seen_from(self.view.domain, attributes);
         let mut regrouped = false;
@@ -207,6 +212,18 @@ impl Write<'_> {
         }
         directory::remove(tx, self.view.resource_type, &record).await?;
         Ok(())
+    }
+
+    async fn check_references(
+        &self,
+        read: &impl Read,
+        old: Option<&Object>,
+        new: &Object,
+    ) -> Result<(), Error> {
+        match self.references {
+            References::Keep => Ok(()),
+            References::Refuse => self.view.check_references(read, old, new).await,
+        }
     }
 
     async fn load(

@@ -71,12 +71,16 @@ fn references_are_found_and_resolved_at_any_depth() {
         "bulkId:one": 1,
     });
     let data = data.as_object_mut().unwrap();
-    assert_eq!(references(data).into_iter().collect::<Vec<_>>(), ["", "gone", "one", "two"]);
-    resolve(data, |name| match name {
-        "one" => Some("1".to_string()),
-        "two" => Some("2".to_string()),
-        _ => None,
+    let mut asked = BTreeSet::new();
+    resolve(data, &Limits::default(), |name| {
+        asked.insert(name.to_string());
+        match name {
+            "one" => Some("1".to_string()),
+            "two" => Some("2".to_string()),
+            _ => None,
+        }
     });
+    assert_eq!(asked.into_iter().collect::<Vec<_>>(), ["", "gone", "one", "two"]);
     assert_eq!(
         Value::Object(data.clone()),
         json!({
@@ -87,6 +91,24 @@ fn references_are_found_and_resolved_at_any_depth() {
             "bulkId:one": 1,
         })
     );
+}
+
+#[test]
+fn references_are_found_in_the_filters_of_paths() {
+    let path = |text: &str| {
+        let mut data = json!({"operations": [{"op": "remove", "Path": text}]});
+        resolve(data.as_object_mut().unwrap(), &Limits::default(), |_| Some("7".into()));
+        data["operations"][0]["Path"].as_str().unwrap().to_string()
+    };
+    assert_eq!(path(r#"members[value eq "bulkId:a"]"#), r#"members[value eq "7"]"#);
+    assert_eq!(
+        path(r#"members[not (type eq "User" and value eq bulkId:a) or $ref eq "x"].value"#),
+        r#"members[not (type eq "User" and value eq "7") or $ref eq "x"].value"#
+    );
+    // Neither a path that is none nor one without a filter is touched.
+    for text in ["members[value eq \"bulkId:a\"", "bulkIds", "urn:bulkId:a"] {
+        assert_eq!(path(text), text);
+    }
 }
 
 #[test]

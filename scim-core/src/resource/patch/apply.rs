@@ -80,6 +80,7 @@ fn one(home: &mut Object, attribute: &Attribute, change: &Change) -> Result<(), 
             items.iter().filter(|i| element::is_primary(i)).cloned().collect();
         elements(&mut items, attribute, change)?;
         items.retain(|item| !item.as_object().is_some_and(Object::is_empty));
+        element::unify(attribute, &mut items);
         move_primary(&mut items, &old_primary, attribute)?;
         if !items.is_empty() {
             home.insert(attribute.name.clone().into_owned(), Value::Array(items));

@@ -1,6 +1,7 @@
 //! A bulk operation to what it asks of which resource, before the tree is touched
 //! (RFC 7644 §3.7.2).
 
+use alloc::borrow::ToOwned;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
@@ -73,12 +74,18 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
         notes: &mut Notes,
     ) -> Prepared<'a> {
         let target = self.bulk_target(operation);
-        let mut referenced = bulk::references(&operation.data);
+        let mut referenced = BTreeSet::new();
+        let mut data = operation.data.clone();
+        bulk::resolve(&mut data, &self.config.limits, |name| {
+            let known = names.get(name).map(|(_, id)| id.to_text());
+            referenced.insert(name.to_owned());
+            known
+        });
         let id_text = target.as_ref().ok().and_then(|target| target.id.as_deref());
-        referenced.extend(id_text.and_then(bulk::reference));
-        let known = |name: &&str| names.get(*name).map(|(at, _)| *at);
+        referenced.extend(id_text.and_then(bulk::reference).map(String::from));
+        let known = |name: &String| names.get(name.as_str()).map(|(at, _)| *at);
         let waits_for = referenced.iter().filter_map(known).collect();
-        let is_unknown = referenced.iter().any(|name| !names.contains_key(name));
+        let is_unknown = referenced.iter().any(|name| !names.contains_key(name.as_str()));
         let mut location = None;
         let action = target.and_then(|target| {
             if is_unknown {
@@ -99,8 +106,6 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
                 (None, Some(name)) => names.get(name.as_str()).ok_or_else(no_resource)?.1,
                 (None, None) => return Err(no_resource()),
             };
-            let mut data = operation.data.clone();
-            bulk::resolve(&mut data, |name| names.get(name).map(|(_, id)| id.to_text()));
             let what = match operation.method {
                 Method::Post => What::Create(write.wanted(data, notes)?),
                 Method::Put => What::Replace(write.wanted(data, notes)?),

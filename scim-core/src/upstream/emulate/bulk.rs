@@ -55,8 +55,12 @@ impl<U: Upstream, C: Clock> Session<'_, U, C> {
     ) -> Result<Request, Error> {
         let limits = &self.gateway.limits;
         let mut data = operation.data.clone();
-        bulk::resolve(&mut data, |name| ids.get(name).cloned());
-        let open = bulk::references(&data).into_iter().next().is_some();
+        let mut open = false;
+        bulk::resolve(&mut data, limits, |name| {
+            let known = ids.get(name).cloned();
+            open |= known.is_none();
+            known
+        });
         let mut path = String::new();
         for segment in operation.path.split('/').filter(|segment| !segment.is_empty()) {
             let id = bulk::reference(segment).map(|name| ids.get(name).ok_or_else(unresolved));

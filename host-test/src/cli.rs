@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, gateway, replay, up};
+use crate::{bench, gateway, replay, tools, up};
 
 /// SCIM 2.0 at the edge: a service, and a gateway filter.
 #[derive(Parser)]
@@ -22,6 +22,10 @@ enum Command {
     Gateway(gateway::Args),
     /// Sends what identity providers really send, and checks the answers.
     Replay(replay::Args),
+    /// Writes a tenant as lines of JSON.
+    Export(tools::ExportArgs),
+    /// Reads into a tenant what an export wrote.
+    Import(tools::ImportArgs),
     /// Measures how fast the core is, against named baselines.
     Bench(bench::Args),
 }
@@ -32,6 +36,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Up(args) => up::run(&args).map(|()| true),
         Command::Gateway(args) => gateway::run(args).map(|()| true),
         Command::Replay(args) => replay::run(&args),
+        Command::Export(args) => tools::export(&args).map(|()| true),
+        Command::Import(args) => tools::import(&args).map(|()| true),
         Command::Bench(args) => bench::run(&args),
     };
     match done {

@@ -8,6 +8,7 @@ mod gateway;
 mod plugins;
 mod replay;
 mod storage;
+mod tools;
 mod up;
 
 use std::process::ExitCode;

@@ -33,6 +33,20 @@ impl FromStr for Location {
     }
 }
 
+impl Location {
+    /// What tells this place from others. For a hash: it may hold a password.
+    pub(crate) fn identity(&self) -> String {
+        match self {
+            Self::Memory => "memory".to_owned(),
+            Self::Sqlite(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                format!("sqlite:{}", path.display())
+            }
+            Self::Redis(url) => url.clone(),
+        }
+    }
+}
+
 /// Shows no password, and so no URL.
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,7 +15,7 @@ mod tests;
 
 pub(crate) use engine::Engine;
 pub(crate) use fault::Fault;
-pub(crate) use location::Args;
+pub(crate) use location::{Args, Location};
 pub(crate) use native::{NativeKv, OsRandom, TokioClock};
 pub(crate) use operation::{Failed, Write, Written};
 pub(crate) use sqlite::Durability;

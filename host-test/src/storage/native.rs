@@ -1,10 +1,12 @@
 //! The core's ports on this host, for what is done before the component runs.
 
+use core::cell::RefCell;
 use core::time::Duration;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use scim_core::port::{Clock, Random};
 use scim_core::store::kv::{Kv, KvError};
+use tokio::task::JoinHandle;
 
 use super::engine::Engine;
 use super::operation::{Failed, Write, Written};
@@ -14,21 +16,52 @@ pub(crate) struct NativeKv {
     engine: Engine,
     /// Whether nobody else has the store open.
     alone: bool,
+    pipeline: Option<RefCell<Pipeline>>,
+}
+
+/// Batches that are on their way, so that the engine takes many of them together. Nothing refers
+/// to what is in them before the next swap, which waits for them.
+#[derive(Default)]
+struct Pipeline {
+    running: Vec<JoinHandle<Result<Written, Failed>>>,
+    /// A batch is not in: no swap may succeed any more.
+    broken: bool,
 }
 
 impl NativeKv {
     /// A store that others may use at the same time.
     pub(crate) const fn shared(engine: Engine) -> Self {
-        Self { engine, alone: false }
+        Self { engine, alone: false, pipeline: None }
+    }
+
+    /// The same for one who writes much at once and does nothing else.
+    pub(crate) fn pipelined(engine: Engine) -> Self {
+        Self { engine, alone: false, pipeline: Some(RefCell::default()) }
     }
 
     /// A store that nobody else has open.
     pub(crate) const fn alone(engine: Engine) -> Self {
-        Self { engine, alone: true }
+        Self { engine, alone: true, pipeline: None }
     }
 
     async fn write(&self, write: Write) -> Result<Written, KvError> {
+        self.flush().await?;
         self.engine.write(write).await.map_err(|failed| unavailable(&failed))
+    }
+
+    /// Waits for the batches that are on their way.
+    async fn flush(&self) -> Result<(), KvError> {
+        let Some(pipeline) = &self.pipeline else { return Ok(()) };
+        let running = core::mem::take(&mut pipeline.borrow_mut().running);
+        for batch in running {
+            if !matches!(batch.await, Ok(Ok(_))) {
+                pipeline.borrow_mut().broken = true;
+            }
+        }
+        if pipeline.borrow().broken {
+            return Err(KvError::Unavailable("a batch was not written"));
+        }
+        Ok(())
     }
 }
 
@@ -39,6 +72,7 @@ fn unavailable(failed: &Failed) -> KvError {
 
 impl Kv for NativeKv {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, KvError> {
+        self.flush().await?;
         self.engine.get(key.to_owned()).await.map_err(|failed| unavailable(&failed))
     }
 
@@ -50,7 +84,12 @@ impl Kv for NativeKv {
     }
 
     async fn set_many(&self, entries: &[(String, Vec<u8>)]) -> Result<(), KvError> {
-        self.write(Write::Set(entries.to_vec())).await.map(drop)
+        let write = Write::Set(entries.to_vec());
+        let Some(pipeline) = &self.pipeline else { return self.write(write).await.map(drop) };
+        let engine = self.engine.clone();
+        let running = tokio::spawn(async move { engine.write(write).await });
+        pipeline.borrow_mut().running.push(running);
+        Ok(())
     }
 
     async fn delete_many(&self, keys: &[String]) -> Result<(), KvError> {

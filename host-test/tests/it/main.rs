@@ -20,4 +20,5 @@ mod refusals;
 mod service_vectors;
 mod start;
 mod traces;
+mod transfer;
 mod world;

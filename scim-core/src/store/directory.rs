@@ -29,7 +29,11 @@ pub async fn load(
     }
 }
 
-async fn load_body(read: &impl Read, id: ResourceId, pointer: &[u8]) -> Result<Record, StoreError> {
+pub(super) async fn load_body(
+    read: &impl Read,
+    id: ResourceId,
+    pointer: &[u8],
+) -> Result<Record, StoreError> {
     let body = BodyId::from_bytes(pointer)?;
     Record::from_bytes(id, &read.body(&body).await?)
 }

@@ -137,6 +137,12 @@ pub fn resources(resource_type: &str) -> KeyRange {
     all_below(tagged(RESOURCE, resource_type))
 }
 
+/// All resources of all types.
+#[must_use]
+pub fn all_resources() -> KeyRange {
+    all_below(Vec::from([RESOURCE]))
+}
+
 /// The entries of one index, in the order of the attribute's values:
 /// `unique/{type}/{attribute}/{value}` → the id of the one resource that has it, or
 /// `index/{type}/{attribute}/{value}/{id}`. A resource without a value can have an entry, too, behind

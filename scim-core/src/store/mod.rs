@@ -45,6 +45,7 @@ mod snapshot;
 pub mod stretch;
 mod tenant;
 mod transaction;
+pub mod transfer;
 mod tree;
 mod wire;
 mod write;

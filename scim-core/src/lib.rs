@@ -4,7 +4,7 @@
 //! what it needs of the world comes in through the small traits of [`port`].
 //!
 //! ```text
-//!  protocol ← schema ← resource ← (auth, dialect, upstream) ← store ← service
+//!  protocol ← schema ← resource ← (auth, dialect, upstream, mapping) ← store ← service
 //! ```
 //!
 //! Lower layers never name higher ones. `plugin-envoy` and `plugin-spin` are thin shells over
@@ -18,6 +18,7 @@ extern crate std;
 
 pub mod auth;
 pub mod dialect;
+pub mod mapping;
 pub mod port;
 pub mod protocol;
 pub mod resource;

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::{Gateway, Request};
 use crate::dialect::{Dialect, canonicalize_body, modification};
+use crate::mapping::Mapped;
 use crate::protocol::json::{self, Object};
 use crate::protocol::route::{self, Bases, Endpoint, Route};
 use crate::protocol::{Error, Notes};
@@ -38,7 +39,8 @@ impl Gateway {
     /// understood in another way than it was written.
     ///
     /// # Errors
-    /// As [`route::parse`], [`route::check_method`] and [`canonicalize_body`].
+    /// As [`route::parse`], [`route::check_method`] and [`canonicalize_body`]; 403 for a resource that
+    /// the mapping leaves out.
     pub fn receive(
         &self,
         bases: &Bases,
@@ -80,32 +82,50 @@ impl Gateway {
             Endpoint::Bulk => {
                 Ok((dialect, Some(json::parse_object(sent.body, &self.limits.of_bulk())?)))
             }
-            Endpoint::Item { endpoint, .. } if sent.method == "PATCH" => {
-                let found = self.catalog.by_endpoint(endpoint);
-                let resource_type =
-                    found.ok_or_else(|| Error::not_found("nothing is served on this path"))?;
-                let reading = Reading { resource_type, unknown: Unknown::Keep };
-                let object = json::parse_object(sent.body, &self.limits)?;
-                let (dialect, changes) =
-                    modification(&object, &reading, dialect, &self.limits, notes)?;
-                match patch::to_message(&changes) {
-                    Value::Object(message) => Ok((Some(dialect), Some(message))),
-                    _ => Err(Error::internal("the message is no object")),
-                }
-            }
             endpoint => {
-                let (catalog, limits) = (&self.catalog, &self.limits);
-                let bytes = canonicalize_body(
-                    catalog,
-                    sent.method,
-                    endpoint,
-                    dialect,
-                    sent.body,
-                    limits,
-                    notes,
-                )?;
-                Ok((dialect, Some(json::parse_object(&bytes, limits)?)))
+                let (method, body) = (sent.method, sent.body);
+                let (dialect, body) = self.canonical(method, endpoint, dialect, body, notes)?;
+                Ok((dialect, Some(body)))
             }
+        }
+    }
+
+    /// A body in canonical form and mapped, with the dialect that it is written in.
+    pub(super) fn canonical(
+        &self,
+        method: &str,
+        endpoint: &Endpoint,
+        dialect: Option<Dialect>,
+        body: &[u8],
+        notes: &mut Notes,
+    ) -> Result<(Option<Dialect>, Object), Error> {
+        let (catalog, limits) = (&self.catalog, &self.limits);
+        let resource_type = match endpoint {
+            Endpoint::Collection(name) | Endpoint::Item { endpoint: name, .. } => {
+                catalog.by_endpoint(name)
+            }
+            _ => None,
+        };
+        if let ("PATCH", Some(resource_type)) = (method, resource_type) {
+            let reading = Reading { resource_type, unknown: Unknown::Keep };
+            let object = json::parse_object(body, limits)?;
+            let (dialect, mut changes) = modification(&object, &reading, dialect, limits, notes)?;
+            if let Some(mapping) = &self.mapping {
+                changes = mapping.changes(resource_type, changes)?;
+            }
+            return match patch::to_message(&changes) {
+                Value::Object(message) => Ok((Some(dialect), message)),
+                _ => Err(Error::internal("the message is no object")),
+            };
+        }
+        let bytes = canonicalize_body(catalog, method, endpoint, dialect, body, limits, notes)?;
+        let object = json::parse_object(&bytes, limits)?;
+        match (&self.mapping, resource_type) {
+            (Some(mapping), Some(resource_type)) => match mapping.apply(resource_type, &object)? {
+                Mapped::Resource(object) => Ok((dialect, object)),
+                Mapped::Skipped => Err(Error::forbidden("this resource is not provisioned")),
+            },
+            _ => Ok((dialect, object)),
         }
     }
 }

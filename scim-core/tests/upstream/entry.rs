@@ -79,6 +79,7 @@ pub(crate) fn gateway(profile: &Value, root: &str) -> Gateway {
         profile: Profile::from_json(profile).expect("the profile is right"),
         catalog: Catalog::default(),
         limits: Limits::default(),
+        mapping: None,
         root: root.into(),
         policy: Policy::default(),
         bounds: Bounds::default(),

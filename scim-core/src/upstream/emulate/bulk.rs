@@ -8,12 +8,11 @@ use serde_json::Value;
 
 use super::session::Session;
 use super::{Answer, Request};
-use crate::dialect::canonicalize_body;
 use crate::port::{Clock, Upstream};
 use crate::protocol::bulk::{self, Operation, Outcome};
 use crate::protocol::limits::Limits;
 use crate::protocol::route::{self, Bases};
-use crate::protocol::{Error, Notes, json};
+use crate::protocol::{Error, Notes};
 
 impl<U: Upstream, C: Clock> Session<'_, U, C> {
     /// Carries out the operations of a Bulk message one after the other. An operation can refer to
@@ -82,9 +81,7 @@ impl<U: Upstream, C: Clock> Session<'_, U, C> {
                 .map_err(|_| Error::internal("the body cannot be written"))?;
             let (dialect, notes) = (Some(request.dialect), &mut Notes::default());
             let endpoint = &route.endpoint;
-            let bytes =
-                canonicalize_body(catalog, method, endpoint, dialect, &bytes, limits, notes)?;
-            Some(json::parse_object(&bytes, limits)?)
+            Some(self.gateway.canonical(method, endpoint, dialect, &bytes, notes)?.1)
         };
         Ok(Request {
             method: method.to_string(),

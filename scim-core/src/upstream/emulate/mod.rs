@@ -20,6 +20,7 @@ use serde_json::Value;
 use self::session::Session;
 use super::profile::{Delete, Profile};
 use crate::dialect::Dialect;
+use crate::mapping::Mapping;
 use crate::port::{Clock, Upstream};
 use crate::protocol::Error;
 use crate::protocol::json::Object;
@@ -35,6 +36,8 @@ pub struct Gateway {
     pub profile: Profile,
     /// The resource types.
     pub catalog: Catalog,
+    /// What becomes of the attributes that clients send.
+    pub mapping: Option<Mapping>,
     /// Limits of requests.
     pub limits: Limits,
     /// Path of the application's SCIM root: `/scim/v2`.

@@ -6,6 +6,7 @@ mod cli;
 mod component;
 mod gateway;
 mod plugins;
+mod reindex;
 mod replay;
 mod storage;
 mod tools;

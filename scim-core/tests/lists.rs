@@ -65,7 +65,7 @@ fn user(random: &Seeded, number: u64) -> Value {
     let names = names();
     let mut user = json!({"userName": format!("{}{number}", pick(random, &["ann", "Bo", "cy"]))});
     let mut maybe = |name: &str, value: Value| {
-        if random.next() % 4 > 0 {
+        if !random.next().is_multiple_of(4) {
             user[name] = value;
         }
     };
@@ -178,7 +178,7 @@ fn term(random: &Seeded, world: &World, name: &str) -> String {
 fn any_filter(random: &Seeded, world: &World, name: &str, depth: u32) -> String {
     let inner = |depth| any_filter(random, world, name, depth);
     match random.next() % 8 {
-        0 | 1 | 2 if depth > 0 => format!("({}) and ({})", inner(depth - 1), inner(depth - 1)),
+        0..=2 if depth > 0 => format!("({}) and ({})", inner(depth - 1), inner(depth - 1)),
         3 | 4 if depth > 0 => format!("({}) or ({})", inner(depth - 1), inner(depth - 1)),
         5 if depth > 0 => format!("not ({})", inner(depth - 1)),
         _ => term(random, world, name),
@@ -247,7 +247,7 @@ fn check(world: &World, random: &Seeded, name: &str, seed: u64) {
     let mut query = format!("{path}?filter={}", encoded(&text));
     if !sort_by.is_empty() {
         let order = if descending { "descending" } else { "ascending" };
-        query += &format!("&sortBy={}&sortOrder={order}", encoded(sort_by));
+        query = format!("{query}&sortBy={}&sortOrder={order}", encoded(sort_by));
     }
     let size = 1 + random.next() % 9;
     for by_cursor in [false, true] {
@@ -289,7 +289,11 @@ fn number(name: &str, default: u64) -> u64 {
 #[test]
 fn lists_are_what_a_naive_evaluation_says() {
     let (first, count) = (number("SCIM_LIST_SEED", 1), number("SCIM_LISTS", 150));
-    for config in [json!({})] {
+    let more = json!({"indexes": {
+        "User": ["title", "active", "name.familyName", format!("{ENTERPRISE}:employeeNumber"), "emails"],
+        "Group": ["displayName"],
+    }});
+    for config in [json!({}), json!({"indexes": {"User": [], "Group": []}}), more] {
         let world = world(&config, first);
         for seed in first..first + count {
             let random = Seeded::new(seed);

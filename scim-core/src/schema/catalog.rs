@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::definition::{DefinitionError, References, add_resource_types, read_schemas};
 use super::{Attribute, Extension, ResourceType, Schema, group, user};
+use crate::protocol::path::AttrPath;
 use crate::protocol::urn;
 
 /// What a reference may refer to besides resource types (RFC 7643 §7, `referenceTypes`).
@@ -120,6 +121,13 @@ impl Catalog {
     pub fn enforce_canonical_values(&mut self) {
         for resource_type in &mut self.types {
             resource_type.enforces_canonical_values = true;
+        }
+    }
+
+    /// Gives the type of that name indexes of these attributes, besides the unique ones.
+    pub fn set_indexed(&mut self, name: &str, paths: Vec<AttrPath>) {
+        if let Some(found) = self.types.iter_mut().find(|t| t.name.eq_ignore_ascii_case(name)) {
+            found.indexed = paths;
         }
     }
 

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
+use super::indexes;
 use super::me::{Me, MeAnswer, MeAttribute};
 use super::password::Passwords;
 use super::references::References;
@@ -28,6 +29,7 @@ const FIELDS: [&str; 14] = [
     "canonical_values",
     "clients",
     "dialect",
+    "indexes",
     "limits",
     "me",
     "nested_groups",
@@ -144,6 +146,9 @@ impl Config {
             Some(_) => return Err(ConfigError::new("references", "must be keep or refuse")),
         };
         config.catalog = read_catalog(&document)?;
+        if let Some(value) = document.get("indexes") {
+            indexes::read(value, &mut config.catalog)?;
+        }
         match document.get("limits") {
             None => {}
             Some(Value::Object(limits)) => config.limits = read_limits(limits)?,

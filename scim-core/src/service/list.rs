@@ -17,7 +17,7 @@ use crate::protocol::query::{ListQuery, SortOrder};
 use crate::resource::{Projection, matching};
 use crate::store::record::Record;
 use crate::store::stretch::Stretch;
-use crate::store::{Read, directory, index};
+use crate::store::{Read, directory, upkeep};
 
 /// One resource type of a list, and what of its resources is shown.
 pub(super) struct Listed<'a> {
@@ -66,7 +66,7 @@ pub(super) async fn list(
     cursor: Option<&Cursor>,
     limits: &Limits,
 ) -> Result<Listing, Error> {
-    let searches = searches(types, query)?;
+    let searches = searches(read, types, query).await?;
     let take = usize::try_from(query.count).unwrap_or(usize::MAX);
     let window = Window { cursor, skip: query.start_index.saturating_sub(1), take };
     let picked = match lanes(read, &searches).await? {
@@ -88,7 +88,11 @@ pub(super) async fn list(
     Ok(Listing { total: picked.total, resources, next, previous })
 }
 
-fn searches<'a>(types: &[Listed<'a>], query: &ListQuery) -> Result<Vec<Search<'a>>, Error> {
+async fn searches<'a>(
+    read: &impl Read,
+    types: &[Listed<'a>],
+    query: &ListQuery,
+) -> Result<Vec<Search<'a>>, Error> {
     let mut searches = Vec::with_capacity(types.len());
     let (mut refusal, mut sorted) = (None, query.sort_by.is_none());
     for (place, Listed { view, .. }) in types.iter().enumerate() {
@@ -101,7 +105,7 @@ fn searches<'a>(types: &[Listed<'a>], query: &ListQuery) -> Result<Vec<Search<'a
             (Ok(filter), sort_by) => {
                 refusal = refusal.or(sort_by.as_ref().err().cloned());
                 let sort_by = sort_by.ok().flatten();
-                let indexes = index::indexes(view.resource_type);
+                let indexes = upkeep::usable(read, view.resource_type).await?;
                 let planner = Planner { view, indexes: &indexes };
                 let plan = filter.as_ref().and_then(|filter| planner.plan(filter));
                 let sorted = match &sort_by {

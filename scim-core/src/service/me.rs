@@ -16,7 +16,7 @@ use crate::protocol::json::Object;
 use crate::protocol::path::AttrPath;
 use crate::protocol::route::{Endpoint, Route};
 use crate::store::keys::ResourceId;
-use crate::store::{Read, directory, index, stretch};
+use crate::store::{Read, directory, stretch, upkeep};
 
 /// The type of the resources that clients are linked to.
 const USER: &str = "User";
@@ -103,7 +103,7 @@ async fn find(
         }
     };
     let path = AttrPath { urn: None, name: name.to_string(), sub: None };
-    let indexes = index::indexes(resource_type);
+    let indexes = upkeep::usable(read, resource_type).await?;
     let (op, value) = (CompareOp::Eq, Value::from(value));
     let found = stretch::compared(resource_type, &indexes, view.domain, &path, op, &value);
     // Of several users with one externalId none is the right one.

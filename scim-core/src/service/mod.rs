@@ -12,6 +12,7 @@ mod config;
 mod cursor;
 mod discovery;
 mod head;
+mod indexes;
 mod lane;
 mod list;
 mod me;
@@ -32,6 +33,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use serde_json::json;
 
@@ -49,6 +51,7 @@ use crate::store::{Options, Store};
 pub use body::ReadError;
 pub use config::Config;
 pub use head::Head;
+pub use indexes::reindex;
 pub use me::{Me, MeAnswer, MeAttribute};
 pub use password::Passwords;
 pub use references::References;
@@ -83,13 +86,22 @@ struct Call<'a> {
     base: String,
 }
 
+impl Call<'_> {
+    /// Whether it can change something.
+    fn writes(&self) -> bool {
+        let is_search = matches!(self.route.endpoint, Endpoint::Search(_));
+        matches!(self.head.method, "POST" | "PUT" | "PATCH" | "DELETE") && !is_search
+    }
+}
+
 impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
     /// A service with its storage, clock and randomness.
     pub fn new(config: Config, kv: K, clock: C, random: R) -> Self {
         let catalog = Rc::new(config.catalog.clone());
         let config = Rc::new(config);
         let store = Store::new(kv.into(), clock.into(), random.into(), Options::default());
-        Self { default: Tenant { config: Rc::clone(&config), catalog, store }, config }
+        let tended = Cell::new(false);
+        Self { default: Tenant { config: Rc::clone(&config), catalog, store, tended }, config }
     }
 
     /// The tree of the default tenant.
@@ -166,7 +178,11 @@ impl<K: Kv, C: Clock, R: Random> Service<K, C, R> {
             }
             _ => None,
         };
-        self.default.serve(&call, body, audit).await
+        let answer = self.default.serve(&call, body, audit).await;
+        if answer.is_ok() && call.writes() {
+            self.default.tend().await;
+        }
+        answer
     }
 
     /// Credential to client. An unknown tenant looks like a wrong credential.

@@ -1,6 +1,7 @@
 //! One tenant: its tree, and what its clients ask of it (RFC 7644 §3.2).
 
 use alloc::rc::Rc;
+use core::cell::Cell;
 
 use super::answer::Answer;
 use super::audit::Audit;
@@ -18,6 +19,8 @@ pub(super) struct Tenant<K, C, R> {
     pub(super) config: Rc<Config>,
     pub(super) catalog: Rc<Catalog>,
     pub(super) store: Store<K, C, R>,
+    /// Whether all indexes are known to be complete.
+    pub(super) tended: Cell<bool>,
 }
 
 /// The 404 for a resource.

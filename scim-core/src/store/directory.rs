@@ -4,12 +4,12 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::index::indexes;
+use super::index::Index;
 use super::keys::{self, ResourceId};
 use super::kv::Kv;
 use super::record::Record;
 use super::stretch::external_ids;
-use super::{BodyId, Read, StoreError, Transaction};
+use super::{BodyId, Read, StoreError, Transaction, upkeep};
 use crate::port::{Clock, Random};
 use crate::protocol::Error;
 use crate::schema::ResourceType;
@@ -48,7 +48,15 @@ pub async fn page(
     skip: u64,
     limit: usize,
 ) -> Result<Vec<Record>, StoreError> {
-    let (start, end) = keys::resources(&resource_type.name);
+    records(read, keys::resources(&resource_type.name), skip, limit).await
+}
+
+async fn records(
+    read: &impl Read,
+    (start, end): keys::KeyRange,
+    skip: u64,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
     let entries = read.range(&start, &end, skip, limit).await?;
     let mut records = Vec::with_capacity(entries.len());
     for (key, pointer) in entries {
@@ -56,6 +64,22 @@ pub async fn page(
         records.push(load_body(read, id, &pointer).await?);
     }
     Ok(records)
+}
+
+/// At most `limit` resources of a type, in the order of their ids, after this one.
+///
+/// # Errors
+/// As [`load`].
+pub async fn after(
+    read: &impl Read,
+    resource_type: &ResourceType,
+    id: ResourceId,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
+    let mut start = keys::resource(&resource_type.name, id);
+    // The smallest key above this one.
+    start.push(0);
+    records(read, (start, keys::resources(&resource_type.name).1), 0, limit).await
 }
 
 /// How many resources of a type there are.
@@ -94,8 +118,9 @@ pub async fn put<K: Kv, C: Clock, R: Random>(
     old: Option<&Record>,
     new: &Record,
 ) -> Result<(), Error> {
-    let before = old.map(|record| entries(resource_type, record)).unwrap_or_default();
-    let after = entries(resource_type, new);
+    let indexes = upkeep::maintained(tx, resource_type).await?;
+    let before = old.map(|record| entries(resource_type, &indexes, record)).unwrap_or_default();
+    let after = entries(resource_type, &indexes, new);
     for (key, entry) in &after {
         if let (Entry::Unique(attribute), false) = (entry, before.contains_key(key))
             && tx.get(key).await?.is_some()
@@ -103,8 +128,8 @@ pub async fn put<K: Kv, C: Clock, R: Random>(
             return Err(Error::uniqueness(attribute));
         }
     }
-    for key in before.keys().filter(|key| !after.contains_key(*key)) {
-        tx.delete(key);
+    for (key, entry) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
+        delete(tx, key, entry, new.id).await?;
     }
     for (key, entry) in after {
         if !before.contains_key(&key) {
@@ -128,12 +153,30 @@ pub async fn remove<K: Kv, C: Clock, R: Random>(
     resource_type: &ResourceType,
     record: &Record,
 ) -> Result<(), StoreError> {
-    for key in entries(resource_type, record).into_keys() {
-        tx.delete(&key);
+    let indexes = upkeep::maintained(tx, resource_type).await?;
+    for (key, entry) in entries(resource_type, &indexes, record) {
+        delete(tx, &key, &entry, record.id).await?;
     }
     let key = keys::resource(&resource_type.name, record.id);
     retire_body(tx, &key).await?;
     tx.delete(&key);
+    Ok(())
+}
+
+/// Removes an entry of a resource. A unique value can be another one's, if it was not unique before.
+async fn delete<K: Kv, C: Clock, R: Random>(
+    tx: &mut Transaction<'_, K, C, R>,
+    key: &[u8],
+    entry: &Entry,
+    id: ResourceId,
+) -> Result<(), StoreError> {
+    let is_own = match entry {
+        Entry::Unique(_) => tx.get(key).await?.is_some_and(|holder| holder == id.0),
+        Entry::Index => true,
+    };
+    if is_own {
+        tx.delete(key);
+    }
     Ok(())
 }
 
@@ -157,7 +200,11 @@ enum Entry {
 }
 
 /// All entries that a record has in the tree beside its pointer.
-fn entries(resource_type: &ResourceType, record: &Record) -> BTreeMap<Vec<u8>, Entry> {
+fn entries(
+    resource_type: &ResourceType,
+    indexes: &[Index<'_>],
+    record: &Record,
+) -> BTreeMap<Vec<u8>, Entry> {
     let mut out = BTreeMap::new();
     let modified = keys::modified(&resource_type.name, record.modified_ms, record.id);
     out.insert(modified, Entry::Index);
@@ -165,7 +212,7 @@ fn entries(resource_type: &ResourceType, record: &Record) -> BTreeMap<Vec<u8>, E
         let keys = external_ids(resource_type, domain);
         out.insert(keys.key(external_id, Some(record.id)), Entry::Index);
     }
-    for index in indexes(resource_type) {
+    for index in indexes {
         for key in index.entries(resource_type, record.id, &record.attributes) {
             let unique = index.is_unique().then(|| Entry::Unique(index.name()));
             out.insert(key, unique.unwrap_or(Entry::Index));

@@ -1,13 +1,11 @@
 //! Indexes: which attributes have one, and the text by which an index tells values apart
 //! (RFC 7643 §7, `uniqueness`).
 
-use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde_json::{Number, Value};
-use sha2::{Digest, Sha256};
 
 use super::keys::{KeyRange, ResourceId, Values};
 use super::stretch::Stretch;
@@ -17,13 +15,6 @@ use crate::protocol::json::Object;
 use crate::protocol::path::AttrPath;
 use crate::resource::matching::fold_case;
 use crate::schema::{AttrType, Attribute, ResourceType, Returned, Schema, Uniqueness};
-
-/// Bytes of an attribute's full name in a key; what is longer is cut to a head and a hash.
-const NAME_BYTES: usize = 64;
-/// Bytes of that head.
-const HEAD_BYTES: usize = 31;
-/// Bytes of the hash, written in twice as many hexadecimal digits.
-const HASH_BYTES: usize = 16;
 
 /// The index of one attribute or sub-attribute.
 ///
@@ -115,6 +106,23 @@ impl<'a> Index<'a> {
         self.sub.unwrap_or(self.attribute)
     }
 
+    /// How its entries are made: whoever makes them in another way makes another index.
+    pub(super) fn form(&self) -> u8 {
+        let leaf = self.leaf();
+        let kind = match leaf.kind {
+            AttrType::String => 0,
+            AttrType::Boolean => 1,
+            AttrType::Decimal => 2,
+            AttrType::Integer => 3,
+            AttrType::DateTime => 4,
+            AttrType::Reference => 5,
+            AttrType::Binary => 6,
+            AttrType::Complex => 7,
+        };
+        let flags = [leaf.case_exact, self.is_multi_valued(), self.is_unique()];
+        flags.iter().fold(kind, |form, flag| form << 1 | u8::from(*flag))
+    }
+
     /// The full name, as errors call it.
     #[must_use]
     pub fn name(&self) -> String {
@@ -124,7 +132,7 @@ impl<'a> Index<'a> {
     }
 
     pub(super) fn keys(&self, resource_type: &ResourceType) -> Values {
-        Values::new(&resource_type.name, &key_name(&self.name()), self.is_unique())
+        Values::new(&resource_type.name, &self.name(), self.is_unique())
     }
 
     /// All its entries.
@@ -172,19 +180,6 @@ impl<'a> Index<'a> {
         }
         values.iter().map(|value| keys.key(value, Some(id))).collect()
     }
-}
-
-/// A name that is short enough for a key, and still the only one of its kind.
-fn key_name(name: &str) -> Cow<'_, str> {
-    if name.len() <= NAME_BYTES {
-        return Cow::Borrowed(name);
-    }
-    let mut short: String = name.bytes().take(HEAD_BYTES).map(char::from).collect();
-    short.push('#');
-    let hash = Sha256::digest(name.as_bytes());
-    let digits = hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}"));
-    short.extend(digits);
-    Cow::Owned(short)
 }
 
 /// The values of an attribute or sub-attribute in `home`, as an index compares them.
@@ -249,11 +244,9 @@ fn is_exactly_ordered(literal: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use alloc::string::ToString;
-
     use serde_json::{Value, json};
 
-    use super::{key_name, normalized};
+    use super::normalized;
     use crate::schema::Catalog;
 
     /// The normalized text of a value of an attribute with this definition.
@@ -293,13 +286,5 @@ mod tests {
         order(&time, &json!("0001-01-01T00:00:00Z"), &json!("1969-12-31T23:59:59Z"));
         let uri = json!({"name": "a", "type": "reference", "referenceTypes": ["uri"]});
         assert_ne!(text(&uri, &json!("urn:A")), text(&uri, &json!("urn:a")));
-    }
-
-    #[test]
-    fn a_long_name_is_cut_and_stays_apart() {
-        let name = |end: &str| "urn:example:".to_string() + &"x".repeat(80) + end;
-        assert_eq!(key_name("userName"), "userName");
-        assert_eq!(key_name(&name("a")).len(), 64);
-        assert_ne!(key_name(&name("a")), key_name(&name("b")));
     }
 }

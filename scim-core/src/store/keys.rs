@@ -3,6 +3,8 @@
 //! A key is a tag and its parts. Text parts are escaped and ended so that no part can run into the
 //! next and order is that of the text; identifiers are 16 bytes.
 
+use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -80,6 +82,7 @@ const MODIFIED: u8 = b'T';
 const MEMBER: u8 = b'm';
 const GROUP: u8 = b'g';
 const CURSOR_KEY: u8 = b'K';
+const INDEX_STATE: u8 = b'S';
 
 /// Text part: zero bytes escaped, ended by two zeros, so that a prefix sorts before what extends it.
 fn text(key: &mut Vec<u8>, part: &[u8]) {
@@ -143,6 +146,26 @@ pub fn all_resources() -> KeyRange {
     all_below(Vec::from([RESOURCE]))
 }
 
+/// Bytes of an attribute's full name in a key; what is longer is cut to a head and a hash.
+const NAME_BYTES: usize = 64;
+/// Bytes of that head.
+const HEAD_BYTES: usize = 31;
+/// Bytes of the hash, written in twice as many hexadecimal digits.
+const HASH_BYTES: usize = 16;
+
+/// A name that is short enough for a key, and still the only one of its kind.
+fn key_name(name: &str) -> Cow<'_, str> {
+    if name.len() <= NAME_BYTES {
+        return Cow::Borrowed(name);
+    }
+    let mut short: String = name.bytes().take(HEAD_BYTES).map(char::from).collect();
+    short.push('#');
+    let hash = Sha256::digest(name.as_bytes());
+    let digits = hash.iter().take(HASH_BYTES).map(|byte| format!("{byte:02x}"));
+    short.extend(digits);
+    Cow::Owned(short)
+}
+
 /// The entries of one index, in the order of the attribute's values:
 /// `unique/{type}/{attribute}/{value}` → the id of the one resource that has it, or
 /// `index/{type}/{attribute}/{value}/{id}`. A resource without a value can have an entry, too, behind
@@ -162,7 +185,7 @@ impl Values {
     #[must_use]
     pub fn new(resource_type: &str, attribute: &str, is_unique: bool) -> Self {
         let mut prefix = tagged(if is_unique { UNIQUE } else { INDEX }, resource_type);
-        text(&mut prefix, attribute.as_bytes());
+        text(&mut prefix, key_name(attribute).as_bytes());
         Self { prefix, scope: String::new() }
     }
 
@@ -263,6 +286,26 @@ pub fn modified_between(resource_type: &str, from_ms: u64, to_ms: Option<u64>) -
     (at(from_ms), to_ms.map_or_else(|| prefix_end(&prefix), at))
 }
 
+/// `state/{type}/{attribute}` → how far the index of the attribute is.
+#[must_use]
+pub fn index_state(resource_type: &str, attribute: &str) -> Vec<u8> {
+    let mut key = tagged(INDEX_STATE, resource_type);
+    text(&mut key, key_name(attribute).as_bytes());
+    key
+}
+
+/// All entries of [`index_state`] of one type.
+#[must_use]
+pub fn index_states(resource_type: &str) -> KeyRange {
+    all_below(tagged(INDEX_STATE, resource_type))
+}
+
+/// All entries that the index of an attribute can have, as a unique one and as another one.
+#[must_use]
+pub fn of_index(resource_type: &str, attribute: &str) -> [KeyRange; 2] {
+    [true, false].map(|is_unique| Values::new(resource_type, attribute, is_unique).all())
+}
+
 /// The tenant's key for cursors (RFC 9865).
 #[must_use]
 pub fn cursor_key() -> Vec<u8> {
@@ -301,4 +344,19 @@ pub fn group(member: ResourceId, group: ResourceId) -> Vec<u8> {
 #[must_use]
 pub fn groups(member: ResourceId) -> KeyRange {
     all_below(pair(GROUP, member, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::key_name;
+
+    #[test]
+    fn a_long_name_is_cut_and_stays_apart() {
+        let name = |end: &str| "urn:example:".to_string() + &"x".repeat(80) + end;
+        assert_eq!(key_name("userName"), "userName");
+        assert_eq!(key_name(&name("a")).len(), 64);
+        assert_ne!(key_name(&name("a")), key_name(&name("b")));
+    }
 }

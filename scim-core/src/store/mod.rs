@@ -47,6 +47,7 @@ mod tenant;
 mod transaction;
 pub mod transfer;
 mod tree;
+pub mod upkeep;
 mod wire;
 mod write;
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, gateway, reindex, replay, tools, up};
+use crate::{bench, explain, gateway, reindex, replay, tools, up};
 
 /// SCIM 2.0 at the edge: a service, and a gateway filter.
 #[derive(Parser)]
@@ -20,6 +20,8 @@ enum Command {
     Up(up::Args),
     /// Runs the gateway filter in Envoy, in front of an application.
     Gateway(gateway::Args),
+    /// Says how a list would be read: which index serves its filter and order.
+    Explain(explain::Args),
     /// Makes the indexes of a store those of a configuration.
     Reindex(reindex::Args),
     /// Sends what identity providers really send, and checks the answers.
@@ -37,6 +39,7 @@ pub(crate) fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(args) => up::run(&args).map(|()| true),
         Command::Gateway(args) => gateway::run(args).map(|()| true),
+        Command::Explain(args) => explain::run(&args).map(|()| true),
         Command::Reindex(args) => reindex::run(&args).map(|()| true),
         Command::Replay(args) => replay::run(&args),
         Command::Export(args) => tools::export(&args).map(|()| true),

@@ -4,6 +4,7 @@
 mod bench;
 mod cli;
 mod component;
+mod explain;
 mod gateway;
 mod plugins;
 mod reindex;

@@ -14,6 +14,7 @@ mod engines;
 mod envoy;
 mod harness;
 mod patch_vectors;
+mod plans;
 mod races;
 mod redis;
 mod refusals;

@@ -20,7 +20,7 @@ use crate::resource::Unknown;
 use crate::schema::Catalog;
 
 /// The client that the operator's own token stands for.
-const OPERATOR: &str = "default";
+pub(super) const OPERATOR: &str = "default";
 /// Bytes of the document.
 const DOCUMENT_BYTES: usize = 1024 * 1024;
 

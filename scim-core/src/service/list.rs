@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::cursor::{Cursor, Position};
 use super::lane::{Lanes, Spot};
-use super::plan::{self, Plan, Planner};
+use super::plan;
 use super::search::{SCAN_PAGE, Search};
 use super::sort::{self, Place, SortBy, SortKey};
 use super::view::View;
@@ -16,7 +16,6 @@ use crate::protocol::limits::Limits;
 use crate::protocol::query::{ListQuery, SortOrder};
 use crate::resource::{Projection, matching};
 use crate::store::record::Record;
-use crate::store::stretch::Stretch;
 use crate::store::{Read, directory, upkeep};
 
 /// One resource type of a list, and what of its resources is shown.
@@ -106,13 +105,7 @@ async fn searches<'a>(
                 refusal = refusal.or(sort_by.as_ref().err().cloned());
                 let sort_by = sort_by.ok().flatten();
                 let indexes = upkeep::usable(read, view.resource_type).await?;
-                let planner = Planner { view, indexes: &indexes };
-                let plan = filter.as_ref().and_then(|filter| planner.plan(filter));
-                let sorted = match &sort_by {
-                    None => Some(Stretch::resources(view.resource_type)),
-                    Some(sort_by) => sort_by.stretch(view.resource_type, &indexes),
-                };
-                searches.push(Search { place, view: *view, filter, sort_by, plan, sorted });
+                searches.push(Search::new(place, *view, filter, sort_by, &indexes));
             }
             (Err(error), _) => refusal = Some(error),
         }
@@ -131,23 +124,9 @@ async fn lanes(read: &impl Read, searches: &[Search<'_>]) -> Result<Option<(Lane
     for (at, search) in searches.iter().enumerate() {
         // The lanes of several types would have to be merged.
         let is_sorted = search.sort_by.is_some();
-        if search.place != at || (is_sorted && searches.len() > 1) {
+        let lane = if is_sorted && searches.len() > 1 { None } else { search.lane() };
+        let Some((stretch, filtered)) = lane.filter(|_| search.place == at) else {
             return Ok(None);
-        }
-        let exact = match (&search.filter, &search.plan) {
-            (None, _) => search.sorted.clone(),
-            (Some(_), Some(Plan::Nothing)) => Some(Stretch::none()),
-            (Some(_), Some(plan)) => plan.exact().cloned(),
-            (Some(_), None) => None,
-        };
-        let stretch = match (exact, &search.sorted) {
-            (Some(exact), _) if !is_sorted => exact,
-            (Some(exact), Some(sorted)) if exact.both(sorted).as_ref() == Some(&exact) => exact,
-            (None, Some(sorted)) if search.plan.is_none() => {
-                is_filtered = true;
-                sorted.clone()
-            }
-            _ => return Ok(None),
         };
         // Resources that have no entry would be left out.
         if is_sorted && search.sorted.as_ref() == Some(&stretch) {
@@ -156,6 +135,7 @@ async fn lanes(read: &impl Read, searches: &[Search<'_>]) -> Result<Option<(Lane
                 return Ok(None);
             }
         }
+        is_filtered |= filtered;
         stretches.push(stretch);
     }
     Ok(Some((Lanes::of(read, stretches).await?, is_filtered)))

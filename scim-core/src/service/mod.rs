@@ -11,6 +11,7 @@ mod condition;
 mod config;
 mod cursor;
 mod discovery;
+mod explain;
 mod head;
 mod indexes;
 mod lane;
@@ -50,6 +51,7 @@ use crate::store::{Options, Store};
 
 pub use body::ReadError;
 pub use config::Config;
+pub use explain::{Access, Explanation, Way, explain};
 pub use head::Head;
 pub use indexes::reindex;
 pub use me::{Me, MeAnswer, MeAttribute};

@@ -184,7 +184,8 @@ impl Plan {
     }
 }
 
-type Boxed<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + 'a>>;
+/// A future that can wait for itself.
+pub(super) type Boxed<'a, T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + 'a>>;
 
 /// How many resources a plan is likely to find, at most.
 pub(super) fn estimate<'a>(read: &'a impl Read, plan: &'a Plan) -> Boxed<'a, u64, StoreError> {

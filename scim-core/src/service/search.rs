@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::asked::Memberships;
 use super::nested;
-use super::plan::{self, Plan};
+use super::plan::{self, Plan, Planner};
 use super::sort::{Place, SortBy};
 use super::view::View;
 use crate::protocol::Error;
 use crate::protocol::filter::Filter;
 use crate::protocol::json::Object;
 use crate::resource::matching;
+use crate::store::index::Index;
 use crate::store::keys::ResourceId;
 use crate::store::record::Record;
 use crate::store::stretch::Stretch;
@@ -35,7 +36,42 @@ pub(super) struct Search<'a> {
     pub(super) sorted: Option<Stretch>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// What a resolved filter and an order make of these indexes.
+    pub(super) fn new(
+        place: usize,
+        view: View<'a>,
+        filter: Option<Filter>,
+        sort_by: Option<SortBy>,
+        indexes: &[Index<'_>],
+    ) -> Self {
+        let planner = Planner { view: &view, indexes };
+        let plan = filter.as_ref().and_then(|filter| planner.plan(filter));
+        let sorted = match &sort_by {
+            None => Some(Stretch::resources(view.resource_type)),
+            Some(sort_by) => sort_by.stretch(view.resource_type, indexes),
+        };
+        Self { place, view, filter, sort_by, plan, sorted }
+    }
+
+    /// The entries that have the list in its order, and whether each of them must still be matched
+    /// with the filter; `None` if the list must be collected and sorted.
+    pub(super) fn lane(&self) -> Option<(Stretch, bool)> {
+        let exact = match (&self.filter, &self.plan) {
+            (None, _) => self.sorted.clone(),
+            (Some(_), Some(Plan::Nothing)) => Some(Stretch::none()),
+            (Some(_), plan) => plan.as_ref().and_then(Plan::exact).cloned(),
+        };
+        match (exact, &self.sorted) {
+            (Some(exact), _) if self.sort_by.is_none() => Some((exact, false)),
+            (Some(exact), Some(sorted)) if exact.both(sorted).as_ref() == Some(&exact) => {
+                Some((exact, false))
+            }
+            (None, Some(sorted)) if self.plan.is_none() => Some((sorted.clone(), true)),
+            _ => None,
+        }
+    }
+
     /// All resources that match, in no order.
     ///
     /// # Errors

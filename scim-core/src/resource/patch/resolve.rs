@@ -182,7 +182,7 @@ impl Resolver<'_> {
         }
         let Some(target) = resource_type.resolve(&path.attr) else {
             if self.reading.unknown == Unknown::Keep {
-                return Ok(vec![unknown_at(operation, path)]);
+                return unknown_at(operation, path).map(|change| vec![change]);
             }
             return Err(Error::invalid_path(format!(
                 "`{}` is no attribute of {}",

@@ -1,11 +1,13 @@
 //! Changes made of what a client wrote, without a schema.
 
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use serde_json::Value;
 
 use super::Change;
 use crate::protocol::{
+    Error,
     filter::{CompareOp, Filter, Literal},
     json::{Object, is_unassigned},
     patch::{Operation, PatchOp},
@@ -39,16 +41,43 @@ pub(super) fn unknown(op: PatchOp, path: AttrPath, value: &Value) -> Change {
 }
 
 /// As [`unknown`], for an operation with a path.
-pub(super) fn unknown_at(operation: &Operation, path: &PatchPath) -> Change {
-    Change {
+///
+/// # Errors
+/// `invalidValue`, when elements are to be removed that no filter can select: the whole list must
+/// not go instead, nor nothing.
+pub(super) fn unknown_at(operation: &Operation, path: &PatchPath) -> Result<Change, Error> {
+    let value = match &operation.value {
+        Some(value) if operation.op == PatchOp::Remove => Some(selectable(value)?),
+        value => value.clone(),
+    };
+    Ok(Change {
         op: operation.op,
         extension: path.attr.urn.clone(),
         attribute: Some(path.attr.name.clone()),
         filter: path.filter.clone(),
         sub: path.attr.sub.clone(),
-        value: operation.value.clone(),
+        value,
         creates_element: false,
+    })
+}
+
+/// The list of elements that a `remove` names by its value, all of whose parts a filter can compare.
+fn selectable(value: &Value) -> Result<Value, Error> {
+    let elements = match value {
+        Value::Array(elements) => elements.clone(),
+        element => Vec::from([element.clone()]),
+    };
+    let comparable = |(name, value): (&String, &Value)| {
+        let named = AttrPath::parse(name).is_ok_and(|path| path.name == *name);
+        named && matches!(value, Value::String(_) | Value::Bool(_) | Value::Number(_))
+    };
+    let clear = |element: &Value| {
+        element.as_object().is_some_and(|parts| !parts.is_empty() && parts.iter().all(comparable))
+    };
+    if elements.iter().all(clear) {
+        return Ok(Value::Array(elements));
     }
+    Err(Error::invalid_value("it is not clear which values to remove"))
 }
 
 /// The body of an element that satisfies a filter of `eq` joined by `and`; `None` for other filters.

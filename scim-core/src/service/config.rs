@@ -24,7 +24,7 @@ pub(super) const OPERATOR: &str = "default";
 /// Bytes of the document.
 const DOCUMENT_BYTES: usize = 1024 * 1024;
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "bases",
     "canonical_values",
     "clients",

@@ -6,6 +6,7 @@
 
 mod kv;
 mod state;
+mod wake;
 mod world;
 
 use bytes::Bytes;
@@ -32,7 +33,8 @@ async fn serve(request: Request) -> Response<FullBody<Bytes>> {
     }
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     let head = Head { method: parts.method.as_str(), target, headers: &headers };
-    let mut outcome = service.handle(head, async |limit| read(body, limit).await).await;
+    let handled = service.handle(head, async |limit| read(body, limit).await);
+    let mut outcome = wake::Wakeable::new(handled).await;
     log(core::mem::take(&mut outcome.audit));
     answer(outcome)
 }

@@ -20,6 +20,10 @@ impl Clock for WasiClock {
     async fn sleep_ms(&self, ms: u64) {
         spin_sdk::time::sleep(Duration::from_millis(ms)).await;
     }
+
+    fn wait_for_another(&self) {
+        crate::wake::wait_for_another();
+    }
 }
 
 /// The host's source of random bytes.

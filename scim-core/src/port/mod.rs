@@ -20,6 +20,9 @@ pub trait Clock {
     fn now_ms(&self) -> u64;
     /// Waits for `ms` milliseconds.
     async fn sleep_ms(&self, ms: u64);
+    /// Told whenever the task that is being polled goes to wait until another task of this thread
+    /// wakes it. For hosts whose wakers do not reach from one task to another by themselves.
+    fn wait_for_another(&self) {}
 }
 
 /// Randomness fit for identifiers and secrets.

@@ -117,7 +117,7 @@ impl Write<'_> {
             id,
             created_ms: now,
             modified_ms: now,
-            version: tx.commit_number(),
+            version: tx.version(),
             external_ids: BTreeMap::new(),
             attributes: Object::new(),
         };
@@ -250,7 +250,7 @@ impl Write<'_> {
             return Ok(new);
         }
         new.modified_ms = tx.now_ms();
-        new.version = tx.commit_number();
+        new.version = tx.version();
         directory::put(tx, self.view.resource_type, Some(old), &new).await?;
         Ok(new)
     }
@@ -263,7 +263,7 @@ impl Write<'_> {
     ) -> Result<(), Error> {
         let Some(group_type) = self.view.catalog.by_name("Group") else { return Ok(()) };
         let Some(old) = directory::load(tx, group_type, id).await? else { return Ok(()) };
-        let (modified_ms, version) = (tx.now_ms(), tx.commit_number());
+        let (modified_ms, version) = (tx.now_ms(), tx.version());
         let new = Record { modified_ms, version, ..old.clone() };
         directory::put(tx, group_type, Some(&old), &new).await
     }

@@ -10,28 +10,23 @@
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use super::address::{CommitId, EntryId, PAGE_SEQUENCE};
 use super::kv::{Kv, MAX_BATCH};
-use super::root::{Root, Whereabouts, id_in_page};
+use super::node::Node;
+use super::root::{Next, Root, Whereabouts, id_in_page};
 use super::snapshot::Published;
+use super::transact::Member;
+use super::transaction::Draft;
 use super::write::{self, Change, Written};
-use super::{Store, StoreError, Transaction, gc};
+use super::{Store, StoreError, gc};
 use crate::port::{Clock, Random};
 
 /// Milliseconds for which a writer tries to learn what became of its swap.
 const OUTCOME_MS: u64 = 30_000;
 /// How often one batch of entries is written before the commit is given up.
 const WRITE_ATTEMPTS: u32 = 3;
-
-/// What the attempts of one transaction hand on to the next.
-#[derive(Default)]
-pub(super) struct Carried {
-    /// Entries of attempts that have lost. They are retired by the one that wins.
-    pub(super) orphans: Vec<EntryId>,
-    /// Up to this commit the retired nodes have been deleted.
-    pub(super) collected: u64,
-}
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,67 +37,153 @@ pub(super) enum Outcome {
     Lost,
 }
 
+/// A batch that is ready to be published, by whoever comes to do it: all of it may be done twice.
+pub(super) struct Sealed {
+    base: Rc<Published>,
+    root: Root,
+    commit: CommitId,
+    entries: Vec<(String, Vec<u8>)>,
+    ids: Vec<EntryId>,
+    fresh: Vec<(EntryId, u8, Rc<Node>)>,
+    retired: Vec<EntryId>,
+    /// Whether it may be in already.
+    swapping: Cell<bool>,
+    /// A key that it changes.
+    probe: Option<Vec<u8>>,
+}
+
+/// What is to be done with a draft.
+enum Ready {
+    Publish(Sealed),
+    /// It changes nothing that is published as this root.
+    Unchanged(Option<Rc<Published>>),
+    /// There is a root now that the draft does not know of.
+    Lost,
+}
+
 impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
-    pub(super) async fn publish(
-        &self,
-        transaction: Transaction<'_, K, C, R>,
-        carried: &mut Carried,
-    ) -> Result<Outcome, StoreError> {
-        if let Some(refused) = transaction.refused {
-            return Err(refused);
-        }
-        let now_ms = transaction.now_ms();
-        let Transaction { base, writes, bodies, retired, commit, next, .. } = transaction;
-        let id = |sequence| EntryId { base: base.commit_number(), commit, sequence };
-        let changes: Vec<Change<'_>> =
-            writes.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
-        let tree = base.tree();
-        let written = write::apply(self, &tree, &changes, id(next)).await?;
-        if written.is_none() && bodies.is_empty() && retired.is_empty() {
-            self.delete(&carried.orphans).await;
-            return Ok(Outcome::Published);
-        }
-        let Some(base) = base.published.as_ref() else {
-            self.create_root().await?;
-            return Ok(Outcome::Lost);
+    /// Publishes the batch that `member` is to publish. Who drops this leaves the batch to another
+    /// member, which goes on where it was.
+    pub(super) async fn publish(&self, member: &mut Member<'_, K, C, R>) {
+        let sealed = self.group.borrow().sealed();
+        let sealed = match sealed {
+            Some(sealed) => sealed,
+            None => {
+                let ready = match self.make_ready(member).await {
+                    Ok(Ready::Publish(sealed)) => Ok(Rc::new(sealed)),
+                    Ok(Ready::Lost) => Err(Ok(Outcome::Lost)),
+                    Ok(Ready::Unchanged(base)) => Err(self.confirm(base.as_deref()).await),
+                    Err(error) => Err(Err(error)),
+                };
+                // The draft is sealed by now, or nobody wants it any more.
+                member.release();
+                match ready {
+                    Ok(sealed) => sealed,
+                    Err(end) => return self.group.borrow_mut().settle(end),
+                }
+            }
         };
-        let written = written.unwrap_or(Written { tree, next: id(next), ..Written::default() });
-
-        let (root, page) = base.root.next(commit, now_ms, written.tree, carried.collected);
-        let mut entries: Vec<(EntryId, Vec<u8>)> = bodies.into_iter().collect();
-        entries.extend(written.fresh.iter().map(|(id, level, node)| (*id, node.encode(*level))));
-        entries.extend(page.map(|page| (id(PAGE_SEQUENCE), page)));
-        let all = [&written.retired[..], &retired, &carried.orphans].concat();
-        entries.extend(gc::encode_retired(now_ms, &all, written.next)?);
-
-        let ids: Vec<EntryId> = entries.iter().map(|(id, _)| *id).collect();
-        if let Err(error) = self.write(entries).await {
-            self.delete(&ids).await;
-            return Err(error);
+        self.group.borrow_mut().seal(Rc::clone(&sealed));
+        // Once a swap was asked for, the entries are there, and must stay.
+        let written = match sealed.swapping.get() {
+            true => Ok(()),
+            false => self.write(&sealed.entries).await,
+        };
+        if let Err(error) = written {
+            // Nobody may go on with it any more when its entries are being deleted.
+            self.group.borrow_mut().settle(Err(error));
+            self.delete(&sealed.ids).await;
+            return;
         }
-        let probe = changes.first().map(|(key, _)| *key);
-        match self.swap(base, &root, commit, probe).await? {
-            Outcome::Published => {
+        sealed.swapping.set(true);
+        let end = self.swap(&sealed).await;
+        let mut group = self.group.borrow_mut();
+        match end {
+            Ok(Outcome::Published) => {
+                group.lost = 0;
+                group.orphans.clear();
                 let mut cache = self.cache.borrow_mut();
-                for id in &written.retired {
+                for id in &sealed.retired {
                     cache.remove(*id);
                 }
-                for (id, _, node) in &written.fresh {
+                for (id, _, node) in &sealed.fresh {
                     cache.insert(*id, Rc::clone(node));
                 }
-                Ok(Outcome::Published)
             }
-            Outcome::Lost => {
-                carried.orphans.extend(ids);
-                Ok(Outcome::Lost)
+            Ok(Outcome::Lost) => {
+                group.lost = group.lost.saturating_add(1);
+                group.orphans.extend(&sealed.ids);
             }
+            Err(_) => {}
         }
+        group.settle(end);
+    }
+
+    async fn make_ready(&self, member: &mut Member<'_, K, C, R>) -> Result<Ready, StoreError> {
+        let Some(turn) = member.hold() else { return Ok(Ready::Lost) };
+        let transaction = &turn.transaction;
+        let draft = &transaction.draft;
+        let changes: Vec<Change<'_>> =
+            draft.writes.iter().map(|(key, value)| (key.as_slice(), value.as_deref())).collect();
+        let tree = transaction.base.tree();
+        let first = transaction.entry_id(draft.next);
+        let written = write::apply(self, &tree, &changes, first).await?;
+        let unchanged = written.is_none() && draft.writes_alone();
+        if draft.base.is_none() && !unchanged {
+            self.create_root().await?;
+            return Ok(Ready::Lost);
+        }
+        let probe = changes.first().map(|(key, _)| key.to_vec());
+        let Some(draft) = member.release() else { return Ok(Ready::Lost) };
+        let Some(base) = draft.base.clone().filter(|_| !unchanged) else {
+            return Ok(Ready::Unchanged(draft.base));
+        };
+        let written = written.unwrap_or(Written { tree, next: first, ..Written::default() });
+        self.seal(base, draft, written, probe).map(Ready::Publish)
+    }
+
+    /// Makes the entries and the root of a commit.
+    fn seal(
+        &self,
+        base: Rc<Published>,
+        draft: Draft,
+        written: Written,
+        probe: Option<Vec<u8>>,
+    ) -> Result<Sealed, StoreError> {
+        let now_ms = draft.now_ms;
+        let commit = draft.commit;
+        let next = Next { commit, time_ms: now_ms, tree: written.tree, pins: &draft.pins };
+        let (root, page) = base.root.next(&next, self.collected.get());
+        let mut entries: Vec<(EntryId, Vec<u8>)> = draft.bodies.into_iter().collect();
+        entries.extend(written.fresh.iter().map(|(id, level, node)| (*id, node.encode(*level))));
+        let page_id = EntryId { sequence: PAGE_SEQUENCE, ..written.next };
+        entries.extend(page.map(|page| (page_id, page)));
+        let orphans = self.group.borrow().orphans.clone();
+        let all = [&written.retired[..], &draft.retired, &orphans].concat();
+        entries.extend(gc::encode_retired(now_ms, &all, written.next)?);
+        Ok(Sealed {
+            base,
+            root,
+            commit,
+            ids: entries.iter().map(|(id, _)| *id).collect(),
+            entries: entries.into_iter().map(|(id, v)| (self.names.entry(id), v)).collect(),
+            fresh: written.fresh,
+            retired: written.retired,
+            swapping: Cell::new(false),
+            probe,
+        })
+    }
+
+    /// A batch that changes nothing has ended well if it has seen what is there now.
+    async fn confirm(&self, base: Option<&Published>) -> Result<Outcome, StoreError> {
+        let now = self.published().await?;
+        let number = |published: Option<&Published>| published.map(|p| p.root.number);
+        let same = number(now.as_deref()) == number(base);
+        Ok(if same { Outcome::Published } else { Outcome::Lost })
     }
 
     /// Writes entries that nothing refers to yet; in part or twice does no harm.
-    async fn write(&self, entries: Vec<(EntryId, Vec<u8>)>) -> Result<(), StoreError> {
-        let entries: Vec<(String, Vec<u8>)> =
-            entries.into_iter().map(|(id, value)| (self.names.entry(id), value)).collect();
+    async fn write(&self, entries: &[(String, Vec<u8>)]) -> Result<(), StoreError> {
         for batch in entries.chunks(MAX_BATCH) {
             let mut round = 0;
             while let Err(error) = self.kv.set_many(batch).await {
@@ -117,22 +198,18 @@ impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
     }
 
     /// Swaps the root record until it is known whether this commit is in.
-    async fn swap(
-        &self,
-        base: &Published,
-        root: &Root,
-        commit: CommitId,
-        probe: Option<&[u8]>,
-    ) -> Result<Outcome, StoreError> {
+    async fn swap(&self, sealed: &Sealed) -> Result<Outcome, StoreError> {
+        let Sealed { base, root, commit, probe, .. } = sealed;
         let (key, value) = (self.names.root(), root.encode());
         let started = self.clock.now_ms();
         let mut round = 0;
         loop {
             if self.kv.swap(&key, &base.bytes, &value).await == Ok(true) {
+                self.note(&Rc::new(Published { root: root.clone(), bytes: value }));
                 return Ok(Outcome::Published);
             }
             // An error here leaves the question open, as does a root that has not changed.
-            if let Ok(Some(outcome)) = self.judge(root.number, commit, probe).await {
+            if let Ok(Some(outcome)) = self.judge(root.number, *commit, probe.as_deref()).await {
                 return Ok(outcome);
             }
             if self.clock.now_ms().saturating_sub(started) >= OUTCOME_MS {

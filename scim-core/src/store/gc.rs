@@ -1,9 +1,9 @@
 //! Deleting what no snapshot can need any more.
 //!
 //! Each commit writes the list of what it retired as an entry of its own. Now and then a writer
-//! reads the lists of commits that are old enough, deletes what stands there, and has its own
-//! commit say how far it came. Deleting comes first and may be done twice; a crash between leaves
-//! nothing behind.
+//! reads the lists of commits that are old enough, deletes what stands there, and has the next
+//! commit of its store say how far it came. Deleting comes first and may be done twice; a crash
+//! between leaves nothing behind.
 
 use alloc::vec::Vec;
 
@@ -11,15 +11,18 @@ use super::address::{EntryId, RETIRED_SEQUENCE};
 use super::kv::Kv;
 use super::root::{Root, page_id, writes_page};
 use super::wire::{Reader, put_varint};
-use super::{Snapshot, Store, StoreError};
+use super::{Store, StoreError};
 use crate::port::{Clock, Random};
 
 /// A commit's retired nodes stay for at least this many later commits …
 const KEEP_COMMITS: u64 = 256;
 /// … and at least this many milliseconds.
 const KEEP_MS: u64 = 60_000;
-/// One of so many writers collects. It is drawn, since an instance may serve one request only.
-const ODDS: u64 = 16;
+/// One of so many writers collects, while fewer commits than this are due; behind the last row
+/// every one. It is drawn, since an instance may serve one request only.
+const BACKLOGS: [(u64, u64); 2] = [(128, 16), (512, 4)];
+/// Milliseconds between two collections when time, and not the number of commits, holds them up.
+const PAUSE_MS: u64 = 500;
 /// Fewer commits than this are not worth the calls.
 const MIN_COMMITS: u64 = 16;
 /// Most commits of one collection, so that no request waits for long.
@@ -92,23 +95,44 @@ struct Due {
 }
 
 impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
-    /// Collects if it is this writer's turn. Returns the number of the last commit whose retired
-    /// nodes are gone, for the root to say so.
-    pub(super) async fn collect_sometimes(&self, base: &Snapshot<'_, K, C, R>) -> Option<u64> {
-        let root = &base.published.as_ref()?.root;
-        let due = root.number.saturating_sub(KEEP_COMMITS);
-        if due < root.collected.saturating_add(MIN_COMMITS) || !self.draw().is_multiple_of(ODDS) {
-            return None;
+    /// Collects if it is this writer's turn: the more is due, the more often it is.
+    pub(super) async fn collect_sometimes(&self) {
+        let odds = self.odds();
+        if self.clock.now_ms() < self.collect_after_ms.get() || !self.draw().is_multiple_of(odds) {
+            return;
         }
-        self.collect(root, due.min(root.collected + MAX_COMMITS)).await
+        let Ok(Some(published)) = self.published().await else { return };
+        let root = &published.root;
+        let now_ms = self.clock.now_ms().min(root.time_ms);
+        let due = root.number.saturating_sub(KEEP_COMMITS);
+        let due = root.oldest_pin(now_ms).map_or(due, |pin| pin.min(due));
+        let from = root.collected.max(self.collected.get());
+        if due < from.saturating_add(MIN_COMMITS) {
+            return;
+        }
+        let done = self.collect(root, from, due.min(from + MAX_COMMITS), now_ms).await;
+        // Two of this store may have been at it at once.
+        self.collected.set(self.collected.get().max(done));
     }
 
-    /// Deletes what the commits up to number `last` retired, as far as it is old enough.
-    async fn collect(&self, root: &Root, last: u64) -> Option<u64> {
-        // The older of two clocks: one that is ahead must not shorten the time.
-        let now_ms = self.clock.now_ms().min(root.time_ms);
+    /// One of so many writers collects.
+    fn odds(&self) -> u64 {
+        let backlog = self.backlog();
+        BACKLOGS.iter().find(|(most, _)| backlog < *most).map_or(1, |(_, odds)| *odds)
+    }
+
+    /// Commits that are due as far as this store knows.
+    fn backlog(&self) -> u64 {
+        let Some(seen) = self.seen() else { return 0 };
+        let from = seen.root.collected.max(self.collected.get());
+        seen.root.number.saturating_sub(KEEP_COMMITS).saturating_sub(from)
+    }
+
+    /// Deletes what the commits above `from` and up to `last` retired, as far as it is old enough.
+    /// Returns the number of the last one of which nothing is left.
+    async fn collect(&self, root: &Root, from: u64, last: u64, now_ms: u64) -> u64 {
         let mut due = Due::default();
-        let mut done = root.collected;
+        let mut done = from;
         while done < last && due.retired.len() < MAX_ENTRIES {
             // A failure ends the collection where it is; the next one starts there.
             match self.gather(root, done + 1, now_ms, &mut due).await {
@@ -117,7 +141,7 @@ impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
             }
         }
         let deleted = self.delete(&due.retired).await && self.delete(&due.lists).await;
-        (deleted && done > root.collected).then_some(done)
+        if deleted { done } else { from }
     }
 
     /// Adds to `due` what commit `number` retired; says whether it was old enough.
@@ -140,7 +164,10 @@ impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
                 Err(StoreError::Moved) => break,
                 Err(error) => return Err(error),
             };
-            if part.time_ms.saturating_add(KEEP_MS) > now_ms {
+            let old_at_ms = part.time_ms.saturating_add(KEEP_MS);
+            if old_at_ms > now_ms {
+                // Not at once when the first is old enough, but when it is worth the calls again.
+                self.collect_after_ms.set(old_at_ms.saturating_add(PAUSE_MS));
                 return Ok(false);
             }
             found.retired.extend(part.ids);

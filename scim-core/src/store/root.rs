@@ -14,7 +14,9 @@ use super::address::{CommitId, EntryId, PAGE_SEQUENCE};
 use super::tree::Tree;
 use super::wire::{Reader, put_bytes, put_varint};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+/// A root without pins.
+const VERSION_UNPINNED: u8 = 1;
 const ID_BYTES: usize = size_of::<CommitId>();
 /// Commit ids that a root holds. 64 were measured to be too few.
 pub(super) const RECENT_COMMITS: usize = 1024;
@@ -22,6 +24,8 @@ pub(super) const RECENT_COMMITS: usize = 1024;
 pub(super) const PAGE_COMMITS: u32 = 512;
 /// Pages that a root names at most; above, the oldest are forgotten and their nodes left behind.
 const MAX_PAGES: usize = 4096;
+/// Most versions that long readers hold at once; each makes every root some 40 bytes longer.
+pub(super) const MAX_PINS: usize = 16;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Root {
@@ -37,6 +41,36 @@ pub(super) struct Root {
     recent: Vec<u8>,
     /// Commits that wrote a page, as number and id, the latest last.
     pages: VecDeque<(u64, CommitId)>,
+    /// Versions that long readers hold.
+    pub(super) pins: Vec<Pinned>,
+}
+
+/// A version whose nodes are kept until `expires_ms`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pinned {
+    pub(super) id: u64,
+    pub(super) expires_ms: u64,
+    /// Number and time of its commit.
+    pub(super) number: u64,
+    pub(super) time_ms: u64,
+    pub(super) tree: Tree,
+}
+
+/// What a commit does to the pins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PinChange {
+    /// Holds the version that the commit builds on, or holds it for longer if it is held already.
+    Hold { id: u64, expires_ms: u64 },
+    /// Lets it go.
+    Release { id: u64 },
+}
+
+/// A commit, as the root that it makes sees it.
+pub(super) struct Next<'a> {
+    pub(super) commit: CommitId,
+    pub(super) time_ms: u64,
+    pub(super) tree: Tree,
+    pub(super) pins: &'a [PinChange],
 }
 
 /// Where the id of a commit is to be found.
@@ -50,14 +84,13 @@ pub(super) enum Whereabouts {
 
 impl Root {
     /// The root that follows this one. The page that its commit must write, if any, comes along.
-    pub(super) fn next(
-        &self,
-        commit: CommitId,
-        time_ms: u64,
-        tree: Tree,
-        collected: u64,
-    ) -> (Self, Option<Vec<u8>>) {
+    pub(super) fn next(&self, made: &Next<'_>, collected: u64) -> (Self, Option<Vec<u8>>) {
+        let Next { commit, time_ms, tree, pins } = *made;
         let mut next = Self { time_ms, tree, ..self.clone() };
+        next.pins.retain(|pin| pin.expires_ms > time_ms);
+        for change in pins {
+            self.change_pin(&mut next.pins, *change);
+        }
         next.number = next.number.saturating_add(1);
         next.collected = self.collected.max(collected);
         next.recent.extend_from_slice(&commit.to_be_bytes());
@@ -76,6 +109,31 @@ impl Root {
         let skipped = next.recent.len().saturating_sub(PAGE_COMMITS as usize * ID_BYTES);
         let page = next.recent.get(skipped..).map(<[u8]>::to_vec);
         (next, page)
+    }
+
+    fn change_pin(&self, pins: &mut Vec<Pinned>, change: PinChange) {
+        match change {
+            PinChange::Release { id } => pins.retain(|pin| pin.id != id),
+            PinChange::Hold { id, expires_ms } => match pins.iter_mut().find(|pin| pin.id == id) {
+                Some(pin) => pin.expires_ms = pin.expires_ms.max(expires_ms),
+                None => {
+                    let Self { number, time_ms, tree, .. } = *self;
+                    pins.push(Pinned { id, expires_ms, number, time_ms, tree });
+                }
+            },
+        }
+    }
+
+    /// The root of a version that is held, as far as a reader needs it.
+    pub(super) fn of_pin(pin: &Pinned) -> Self {
+        let Pinned { number, time_ms, tree, .. } = *pin;
+        Self { number, time_ms, tree, ..Self::default() }
+    }
+
+    /// The number of the oldest version that is held at `now_ms`.
+    pub(super) fn oldest_pin(&self, now_ms: u64) -> Option<u64> {
+        let held = self.pins.iter().filter(|pin| pin.expires_ms > now_ms);
+        held.map(|pin| pin.number).min()
     }
 
     /// Where to find the id of the commit with this number.
@@ -111,12 +169,21 @@ impl Root {
             put_varint(&mut out, *number);
             out.extend_from_slice(&id.to_be_bytes());
         }
+        put_varint(&mut out, self.pins.len() as u64);
+        for pin in &self.pins {
+            out.extend_from_slice(&pin.id.to_be_bytes());
+            put_varint(&mut out, pin.expires_ms);
+            put_varint(&mut out, pin.number);
+            put_varint(&mut out, pin.time_ms);
+            pin.tree.encode(&mut out);
+        }
         out
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         let mut reader = Reader::new(bytes);
-        if reader.byte()? != VERSION {
+        let version = reader.byte()?;
+        if !(VERSION_UNPINNED..=VERSION).contains(&version) {
             return Err(StoreError::Corrupt("the root record is of an unknown version"));
         }
         let (number, time_ms, collected) = (reader.varint()?, reader.varint()?, reader.varint()?);
@@ -128,6 +195,13 @@ impl Root {
         }
         for _ in 0..reader.number::<u32>()? {
             root.pages.push_back((reader.varint()?, reader.u64_be()?));
+        }
+        let pins = if version == VERSION_UNPINNED { 0 } else { reader.number::<u32>()? };
+        for _ in 0..pins {
+            let (id, expires_ms) = (reader.u64_be()?, reader.varint()?);
+            let (number, time_ms) = (reader.varint()?, reader.varint()?);
+            let tree = Tree::decode(&mut reader)?;
+            root.pins.push(Pinned { id, expires_ms, number, time_ms, tree });
         }
         reader.end()?;
         Ok(root)
@@ -156,13 +230,17 @@ mod tests {
     use super::*;
     use alloc::collections::BTreeMap;
 
+    fn made(commit: CommitId, time_ms: u64) -> Next<'static> {
+        Next { commit, time_ms, tree: Tree::default(), pins: &[] }
+    }
+
     #[test]
     fn every_commit_since_the_last_collection_is_found() {
         let mut root = Root::default();
         let mut stored = BTreeMap::new();
         for number in 1..=5000_u64 {
             let collected = number.saturating_sub(3000);
-            let (next, page) = root.next(number * 7, number, Tree::default(), collected);
+            let (next, page) = root.next(&made(number * 7, number), collected);
             root = Root::decode(&next.encode()).expect("decodes");
             assert_eq!(root, next);
             assert_eq!(page.is_some(), number % 512 == 0);
@@ -185,8 +263,37 @@ mod tests {
     }
 
     #[test]
+    fn a_pin_holds_the_version_below_its_commit_until_it_expires_or_is_released() {
+        let step = |root: &Root, time_ms, pins: &[PinChange]| {
+            let (next, _) = root.next(&Next { pins, ..made(1, time_ms) }, 0);
+            Root::decode(&next.encode()).expect("decodes")
+        };
+        let root = step(&Root::default(), 10, &[]);
+        let root = step(&root, 11, &[PinChange::Hold { id: 1, expires_ms: 20 }]);
+        let root = step(&root, 12, &[PinChange::Hold { id: 2, expires_ms: 30 }]);
+        assert_eq!(root.oldest_pin(19), Some(1));
+        assert_eq!(root.oldest_pin(20), Some(2));
+        let renewed = step(&root, 13, &[PinChange::Hold { id: 1, expires_ms: 40 }]);
+        assert_eq!(renewed.oldest_pin(39), Some(1));
+        assert_eq!(step(&renewed, 14, &[PinChange::Release { id: 1 }]).oldest_pin(15), Some(2));
+        assert_eq!(step(&renewed, 35, &[]).pins.len(), 1);
+        assert_eq!(step(&renewed, 40, &[]).pins, []);
+    }
+
+    #[test]
+    fn a_root_of_the_version_before_is_read() {
+        let (root, _) = Root::default().next(&made(1, 1), 0);
+        let mut bytes = root.encode();
+        assert_eq!(bytes.pop(), Some(0), "no pins");
+        bytes[0] = VERSION_UNPINNED;
+        assert_eq!(Root::decode(&bytes), Ok(root));
+    }
+
+    #[test]
     fn a_damaged_root_is_refused() {
-        let (root, _) = Root::default().next(1, 1, Tree::default(), 0);
+        let pins = [PinChange::Hold { id: 7, expires_ms: 9 }];
+        let (root, _) = Root::default().next(&Next { pins: &pins, ..made(1, 1) }, 0);
+        assert_eq!(root.pins.len(), 1);
         let bytes = root.encode();
         for length in 0..bytes.len() {
             assert!(Root::decode(&bytes[..length]).is_err());

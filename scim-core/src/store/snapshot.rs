@@ -1,5 +1,6 @@
 //! Reading one version of the tree.
 
+use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -62,12 +63,12 @@ pub(super) struct Published {
 pub struct Snapshot<'a, K, C, R> {
     pub(super) store: &'a Store<K, C, R>,
     /// `None` when the tenant has no root yet.
-    pub(super) published: Option<Published>,
+    pub(super) published: Option<Rc<Published>>,
     moved: Cell<bool>,
 }
 
 impl<'a, K: Kv, C: Clock, R: Random> Snapshot<'a, K, C, R> {
-    pub(super) fn new(store: &'a Store<K, C, R>, published: Option<Published>) -> Self {
+    pub(super) fn new(store: &'a Store<K, C, R>, published: Option<Rc<Published>>) -> Self {
         Self { store, published, moved: Cell::new(false) }
     }
 

@@ -3,27 +3,28 @@
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use super::address::{EntryId, Names};
 use super::cache::Cache;
-use super::commit::{Carried, Outcome};
+use super::group::Group;
 use super::kv::{Kv, MAX_BATCH};
 use super::node::Node;
 use super::root::Root;
 use super::snapshot::Published;
 use super::tree::Nodes;
-use super::{Snapshot, StoreError, Transaction};
+use super::{Snapshot, StoreError};
 use crate::port::{Clock, Random};
 
-/// How often a reader or writer starts again because a node is gone.
+/// How often a reader starts again because a node is gone.
 const RESTARTS: u32 = 3;
-/// Milliseconds for which a writer that loses races tries again.
-pub(super) const CONFLICT_MS: u64 = 20_000;
 /// Milliseconds for which a writer waits for the root that another one creates.
 const CREATION_MS: u64 = 2_000;
 /// Milliseconds between two looks for that root.
 const CREATION_STEP_MS: u64 = 20;
+/// Milliseconds for which a root that was seen counts more than an older one that the engine shows.
+/// Behind that the older one is the truth: somebody has brought an old state back.
+const STALE_MS: u64 = 30_000;
 /// Longest pause, in milliseconds, before the next attempt.
 const MAX_BACKOFF_MS: u64 = 128;
 
@@ -61,6 +62,13 @@ pub struct Store<K, C, R> {
     pub(super) random: R,
     pub(super) names: Names,
     pub(super) cache: RefCell<Cache>,
+    pub(super) group: RefCell<Group>,
+    /// The newest root that was seen, and when.
+    latest: RefCell<Option<(Rc<Published>, u64)>>,
+    /// Up to this commit the retired nodes have been deleted; the next root says so.
+    pub(super) collected: Cell<u64>,
+    /// Before this time nothing can be due for deletion.
+    pub(super) collect_after_ms: Cell<u64>,
 }
 
 impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
@@ -73,6 +81,10 @@ impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
             random,
             names: Names::new(&tenant, generation),
             cache: RefCell::new(Cache::new(leaf_cache_bytes, branch_cache_bytes)),
+            group: RefCell::default(),
+            latest: RefCell::default(),
+            collected: Cell::default(),
+            collect_after_ms: Cell::default(),
         }
     }
 
@@ -113,79 +125,6 @@ impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
         }
     }
 
-    /// Runs `job` on a fresh snapshot and publishes what it wrote, all of it or nothing.
-    ///
-    /// When another writer was faster, the job runs again on what is there then: whatever it
-    /// found out and put holds at the moment of publication. A job that writes nothing publishes
-    /// nothing. A job that fails changes nothing. A missing root is created when there is
-    /// something to publish.
-    ///
-    /// # Errors
-    /// Those of the job; [`StoreError::Unavailable`] when nothing was changed, also after 20 s of
-    /// lost races; [`StoreError::UnknownOutcome`] when the change may have been published.
-    pub async fn transact<T, E: From<StoreError>>(
-        &self,
-        mut job: impl AsyncFnMut(&mut Transaction<'_, K, C, R>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let started = self.clock.now_ms();
-        let mut carried = Carried::default();
-        let mut restarts = 0;
-        let mut round = 0;
-        loop {
-            let base = match self.begin(round == 0, &mut carried).await {
-                Ok(base) => base,
-                Err(error) => {
-                    self.delete(&carried.orphans).await;
-                    return Err(error.into());
-                }
-            };
-            let mut transaction = Transaction::new(base);
-            let value = match job(&mut transaction).await {
-                Ok(value) => value,
-                Err(_) if transaction.has_moved() && restarts < RESTARTS => {
-                    restarts += 1;
-                    continue;
-                }
-                Err(error) => {
-                    self.delete(&carried.orphans).await;
-                    return Err(error);
-                }
-            };
-            match self.publish(transaction, &mut carried).await {
-                Ok(Outcome::Published) => return Ok(value),
-                Ok(Outcome::Lost) => {}
-                Err(StoreError::Moved) if restarts < RESTARTS => restarts += 1,
-                Err(error) => {
-                    if error != StoreError::UnknownOutcome {
-                        self.delete(&carried.orphans).await;
-                    }
-                    return Err(error.into());
-                }
-            }
-            if self.clock.now_ms().saturating_sub(started) > CONFLICT_MS {
-                self.delete(&carried.orphans).await;
-                return Err(StoreError::Unavailable("too many writers at once").into());
-            }
-            self.back_off(round).await;
-            round += 1;
-        }
-    }
-
-    /// What an attempt builds on. The first of a transaction may delete old nodes before, outside
-    /// of the time in which another writer can make it lose.
-    async fn begin(
-        &self,
-        first: bool,
-        carried: &mut Carried,
-    ) -> Result<Snapshot<'_, K, C, R>, StoreError> {
-        let base = self.snapshot().await?;
-        if first && let Some(collected) = self.collect_sometimes(&base).await {
-            carried.collected = collected;
-            return self.snapshot().await;
-        }
-        Ok(base)
-    }
-
     /// Creates the root if there is none, so that it need not be done by the first writer.
     ///
     /// Only the one that gets the number 1 from the guard's counter may create it, and does so by
@@ -222,10 +161,39 @@ impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
         }
     }
 
-    /// The root record as it is now.
-    pub(super) async fn published(&self) -> Result<Option<Published>, StoreError> {
-        let Some(bytes) = self.kv.get(&self.names.root()).await? else { return Ok(None) };
-        Ok(Some(Published { root: Root::decode(&bytes)?, bytes }))
+    /// The root record as it is now, or a newer one that this store has already seen: an engine
+    /// that answers with what was must not take a writer's own change from its sight.
+    pub(super) async fn published(&self) -> Result<Option<Rc<Published>>, StoreError> {
+        let bytes = self.kv.get(&self.names.root()).await?;
+        let seen = self.seen();
+        let Some(bytes) = bytes else { return Ok(seen) };
+        match seen {
+            Some(seen) if seen.bytes == bytes => Ok(Some(seen)),
+            seen => {
+                let root = Root::decode(&bytes)?;
+                match seen {
+                    Some(seen) if seen.root.number > root.number => Ok(Some(seen)),
+                    _ => {
+                        let published = Rc::new(Published { root, bytes });
+                        self.note(&published);
+                        Ok(Some(published))
+                    }
+                }
+            }
+        }
+    }
+
+    /// The newest root that was seen, unless that was long ago.
+    pub(super) fn seen(&self) -> Option<Rc<Published>> {
+        let latest = self.latest.borrow();
+        let (published, seen_ms) = latest.as_ref()?;
+        let age = self.clock.now_ms().saturating_sub(*seen_ms);
+        (age < STALE_MS).then(|| Rc::clone(published))
+    }
+
+    /// Keeps a root that has been seen or made.
+    pub(super) fn note(&self, published: &Rc<Published>) {
+        self.latest.replace(Some((Rc::clone(published), self.clock.now_ms())));
     }
 
     /// The value of an immutable entry.

@@ -1,31 +1,81 @@
 //! A transaction: a snapshot with writes on top, which nobody else sees until it is published.
 
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::ops::Bound;
 
 use super::address::{CommitId, EntryId, FIRST_SEQUENCE};
 use super::kv::{Kv, MAX_VALUE};
+use super::root::PinChange;
+use super::snapshot::Published;
 use super::tree::Entry;
-use super::{BodyId, MAX_TREE_KEY, MAX_TREE_VALUE, Read, Snapshot, StoreError};
+use super::{BodyId, MAX_TREE_KEY, MAX_TREE_VALUE, Read, Snapshot, Store, StoreError};
 use crate::port::{Clock, Random};
+
+/// Versions that one commit gives out stand so many bits above its number: a version is the number
+/// of its commit for the first job of a batch, and no other job's for the rest.
+const TURN_SHIFT: u32 = 40;
 
 /// What a job of [`Store::transact`](super::Store::transact) reads and writes.
 pub struct Transaction<'a, K, C, R> {
     pub(super) base: Snapshot<'a, K, C, R>,
+    pub(super) draft: Draft,
+}
+
+/// A commit in the making: what the jobs of a batch have written so far.
+pub(super) struct Draft {
+    /// What it builds on.
+    pub(super) base: Option<Rc<Published>>,
     pub(super) writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     pub(super) bodies: BTreeMap<EntryId, Vec<u8>>,
     pub(super) retired: Vec<EntryId>,
+    pub(super) pins: Vec<PinChange>,
     /// The first write that cannot be stored.
-    pub(super) refused: Option<StoreError>,
+    refused: Option<StoreError>,
     pub(super) commit: CommitId,
     /// The next free sequence number of this commit.
     pub(super) next: u32,
-    now_ms: u64,
+    pub(super) now_ms: u64,
+    /// Jobs that were begun.
+    pub(super) turns: u32,
+    /// Bytes of all that was written, roughly; what was taken back still counts.
+    pub(super) bytes: usize,
     /// How to take back what was written since the first savepoint, the latest at the end.
     undo: Vec<Undo>,
-    /// Whether there is a savepoint: most transactions have none, and keep no such list.
-    undoable: bool,
+}
+
+impl Draft {
+    pub(super) fn new<K: Kv, C: Clock, R: Random>(
+        store: &Store<K, C, R>,
+        base: Option<Rc<Published>>,
+    ) -> Self {
+        let rising = base.as_ref().map_or(0, |base| base.root.time_ms).saturating_add(1);
+        Self {
+            base,
+            writes: BTreeMap::new(),
+            bodies: BTreeMap::new(),
+            retired: Vec::new(),
+            pins: Vec::new(),
+            refused: None,
+            commit: store.draw(),
+            next: FIRST_SEQUENCE,
+            now_ms: store.clock.now_ms().max(rising),
+            turns: 0,
+            bytes: 0,
+            undo: Vec::new(),
+        }
+    }
+
+    /// Whether nothing stands in it.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.writes.is_empty() && self.writes_alone()
+    }
+
+    /// Whether there is nothing but changes of the tree in it.
+    pub(super) fn writes_alone(&self) -> bool {
+        self.bodies.is_empty() && self.retired.is_empty() && self.pins.is_empty()
+    }
 }
 
 /// What takes one step back.
@@ -43,75 +93,71 @@ enum Undo {
 pub struct Savepoint {
     undo: usize,
     retired: usize,
+    pins: usize,
     refused: Option<StoreError>,
 }
 
 impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
-    pub(super) fn new(base: Snapshot<'a, K, C, R>) -> Self {
-        let rising = base.time_ms().saturating_add(1);
-        Self {
-            commit: base.store.draw(),
-            now_ms: base.store.clock.now_ms().max(rising),
-            base,
-            writes: BTreeMap::new(),
-            bodies: BTreeMap::new(),
-            retired: Vec::new(),
-            refused: None,
-            next: FIRST_SEQUENCE,
-            undo: Vec::new(),
-            undoable: false,
-        }
+    pub(super) fn new(store: &'a Store<K, C, R>, draft: Draft) -> Self {
+        Self { base: Snapshot::new(store, draft.base.clone()), draft }
+    }
+
+    /// One more job begins: the state before it.
+    pub(super) fn begin_job(&mut self) -> Savepoint {
+        self.draft.turns += 1;
+        // Nobody goes back beyond this point any more.
+        self.draft.undo.clear();
+        self.savepoint()
     }
 
     /// The state now, for [`rollback_to`](Self::rollback_to).
-    pub fn savepoint(&mut self) -> Savepoint {
-        self.undoable = true;
-        Savepoint { undo: self.undo.len(), retired: self.retired.len(), refused: self.refused }
+    #[must_use]
+    pub fn savepoint(&self) -> Savepoint {
+        let Draft { undo, retired, pins, refused, .. } = &self.draft;
+        let (undo, retired, pins) = (undo.len(), retired.len(), pins.len());
+        Savepoint { undo, retired, pins, refused: *refused }
     }
 
     /// Takes back all that was written since `savepoint`, refusals too. Savepoints taken later
     /// than that one have no meaning any more.
     pub fn rollback_to(&mut self, savepoint: &Savepoint) {
-        for step in self.undo.drain(savepoint.undo.min(self.undo.len())..).rev() {
+        let draft = &mut self.draft;
+        for step in draft.undo.drain(savepoint.undo.min(draft.undo.len())..).rev() {
             match step {
-                Undo::Rewrite(key, own) => drop(self.writes.insert(key, own)),
-                Undo::Unwrite(key) => drop(self.writes.remove(&key)),
-                Undo::Restore(id, part) => drop(self.bodies.insert(id, part)),
-                Undo::Remove(id) => drop(self.bodies.remove(&id)),
+                Undo::Rewrite(key, own) => drop(draft.writes.insert(key, own)),
+                Undo::Unwrite(key) => drop(draft.writes.remove(&key)),
+                Undo::Restore(id, part) => drop(draft.bodies.insert(id, part)),
+                Undo::Remove(id) => drop(draft.bodies.remove(&id)),
             }
         }
-        self.retired.truncate(savepoint.retired);
-        self.refused = savepoint.refused;
+        draft.retired.truncate(savepoint.retired);
+        draft.pins.truncate(savepoint.pins);
+        draft.refused = savepoint.refused;
     }
 
     /// Whether all writes so far can be stored.
     ///
     /// # Errors
-    /// [`StoreError::KeyTooLong`] or [`StoreError::ValueTooLong`], with which the publication
-    /// would fail.
+    /// [`StoreError::KeyTooLong`] or [`StoreError::ValueTooLong`], with which the job would fail.
     pub fn check(&self) -> Result<(), StoreError> {
-        self.refused.map_or(Ok(()), Err)
+        self.draft.refused.map_or(Ok(()), Err)
     }
 
     fn set_write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
-        if self.undoable {
-            self.undo.push(match self.writes.insert(key.clone(), value) {
-                Some(before) => Undo::Rewrite(key, before),
-                None => Undo::Unwrite(key),
-            });
-        } else {
-            self.writes.insert(key, value);
-        }
+        self.draft.bytes += key.len() + value.as_ref().map_or(0, Vec::len);
+        self.draft.undo.push(match self.draft.writes.insert(key.clone(), value) {
+            Some(before) => Undo::Rewrite(key, before),
+            None => Undo::Unwrite(key),
+        });
     }
 
-    /// Writes an entry of the tree. A key or value that is too long refuses the whole
-    /// transaction when it is to be published ([`StoreError::KeyTooLong`],
-    /// [`StoreError::ValueTooLong`]).
+    /// Writes an entry of the tree. A key or value that is too long refuses the whole job at its
+    /// end ([`StoreError::KeyTooLong`], [`StoreError::ValueTooLong`]).
     pub fn put(&mut self, key: Vec<u8>, value: Vec<u8>) {
         if key.len() > MAX_TREE_KEY {
-            self.refused = Some(StoreError::KeyTooLong);
+            self.draft.refused = Some(StoreError::KeyTooLong);
         } else if value.len() > MAX_TREE_VALUE {
-            self.refused = Some(StoreError::ValueTooLong);
+            self.draft.refused = Some(StoreError::ValueTooLong);
         } else {
             self.set_write(key, Some(value));
         }
@@ -122,18 +168,18 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
         self.set_write(key.to_vec(), None);
     }
 
-    /// Stores a body of any length beside the tree. Its name must go into a value of the tree,
-    /// and to [`retire_body`](Self::retire_body) when no value names it any more.
+    /// Stores a body of any length beside the tree. Its name must become a value of the tree, as
+    /// it is and by itself: what no such value names is taken for a left-over. It must go to
+    /// [`retire_body`](Self::retire_body) when no value is this name any more.
     pub fn put_body(&mut self, bytes: &[u8]) -> BodyId {
-        let first = self.entry_id(self.next);
+        let first = self.entry_id(self.draft.next);
         let mut parts = 0;
         for part in bytes.chunks(MAX_VALUE) {
-            let id = self.entry_id(self.next);
-            self.bodies.insert(id, part.to_vec());
-            if self.undoable {
-                self.undo.push(Undo::Remove(id));
-            }
-            self.next = self.next.saturating_add(1);
+            let id = self.entry_id(self.draft.next);
+            self.draft.bytes += part.len();
+            self.draft.bodies.insert(id, part.to_vec());
+            self.draft.undo.push(Undo::Remove(id));
+            self.draft.next = self.draft.next.saturating_add(1);
             parts += 1;
         }
         BodyId::new(first, parts)
@@ -142,10 +188,9 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
     /// Has a body deleted once no snapshot can need it.
     pub fn retire_body(&mut self, body: &BodyId) {
         for part in body.parts() {
-            match self.bodies.remove(&part) {
-                None => self.retired.push(part),
-                Some(own) if self.undoable => self.undo.push(Undo::Restore(part, own)),
-                Some(_) => {}
+            match self.draft.bodies.remove(&part) {
+                None => self.draft.retired.push(part),
+                Some(own) => self.draft.undo.push(Undo::Restore(part, own)),
             }
         }
     }
@@ -154,13 +199,15 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
     /// every commit before. Fixed for as long as the job runs.
     #[must_use]
     pub fn now_ms(&self) -> u64 {
-        self.now_ms
+        self.draft.now_ms
     }
 
-    /// The number that this commit will have if it is published.
+    /// A number that no other job of this tenant gives what it writes: that of the commit, and for
+    /// jobs that share a commit their place in it.
     #[must_use]
-    pub fn commit_number(&self) -> u64 {
-        self.base.commit_number().saturating_add(1)
+    pub fn version(&self) -> u64 {
+        let place = u64::from(self.draft.turns.saturating_sub(1)) << TURN_SHIFT;
+        self.base.commit_number().saturating_add(1) | place
     }
 
     pub(super) fn has_moved(&self) -> bool {
@@ -169,14 +216,15 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
 
     /// The name of an entry that this commit writes.
     pub(super) fn entry_id(&self, sequence: u32) -> EntryId {
-        EntryId { base: self.base.commit_number(), commit: self.commit, sequence }
+        EntryId { base: self.base.commit_number(), commit: self.draft.commit, sequence }
     }
 
     /// The transaction's own writes in `start..end`.
     fn own(&self, start: &[u8], end: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         // A range whose end is before its start would panic.
         let end = end.max(start);
-        self.writes
+        self.draft
+            .writes
             .range::<[u8], _>((Bound::Included(start), Bound::Excluded(end)))
             .map(|(key, value)| (key.as_slice(), value.as_deref()))
     }
@@ -184,7 +232,7 @@ impl<'a, K: Kv, C: Clock, R: Random> Transaction<'a, K, C, R> {
 
 impl<K: Kv, C: Clock, R: Random> Read for Transaction<'_, K, C, R> {
     async fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        match self.writes.get(key) {
+        match self.draft.writes.get(key) {
             Some(own) => Ok(own.clone()),
             None => self.base.get(key).await,
         }
@@ -243,7 +291,7 @@ impl<K: Kv, C: Clock, R: Random> Read for Transaction<'_, K, C, R> {
     async fn body(&self, body: &BodyId) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::new();
         for part in body.parts() {
-            match self.bodies.get(&part) {
+            match self.draft.bodies.get(&part) {
                 Some(own) => bytes.extend_from_slice(own),
                 None => bytes.extend(self.base.body(&BodyId::new(part, 1)).await?),
             }

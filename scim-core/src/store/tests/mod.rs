@@ -2,6 +2,7 @@
 
 mod collection;
 mod engines;
+mod grouped;
 mod outcome;
 mod savepoints;
 mod transactions;

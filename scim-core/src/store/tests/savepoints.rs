@@ -85,7 +85,7 @@ fn bodies_come_back_and_stored_ones_are_not_retired() {
                 let dropped = tx.put_body(b"dropped");
                 tx.rollback_to(&savepoint);
                 assert_eq!(tx.body(&own).await?, b"own");
-                assert!(tx.retired.is_empty());
+                assert!(tx.draft.retired.is_empty());
                 assert_ne!(tx.put_body(b"later"), dropped, "no name is given twice");
                 Ok::<_, StoreError>(())
             })

@@ -66,7 +66,7 @@ fn times_and_numbers_rise_although_the_clock_stands_still() {
             let seen = store
                 .transact(async |tx| {
                     tx.put(b"a".to_vec(), tx.now_ms().to_be_bytes().to_vec());
-                    Ok::<_, StoreError>((tx.commit_number(), tx.now_ms()))
+                    Ok::<_, StoreError>((tx.version(), tx.now_ms()))
                 })
                 .await
                 .unwrap();
@@ -163,7 +163,7 @@ fn a_root_is_created_once_and_a_broken_creation_waits_for_a_new_generation() {
         assert_eq!(memory.entries(), 2, "guard and root");
         memory.lose(&store.names.root());
         let started = clock.now_ms.get();
-        let refused = store.create_root().await;
+        let refused = open(&memory, &clock, 2).create_root().await;
         assert_eq!(refused, Err(StoreError::Unavailable("the tenant is being created")));
         assert!((2_000..3_000).contains(&(clock.now_ms.get() - started)));
     });

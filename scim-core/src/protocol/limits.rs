@@ -31,6 +31,8 @@ pub struct Limits {
     pub page_resources: u64,
     /// Resources that a filter without an index may look at.
     pub scan_resources: u64,
+    /// Members of groups in one answer.
+    pub members_shown: u64,
     /// Seconds for which a cursor can be used (RFC 9865 §4).
     pub cursor_seconds: u64,
 }
@@ -66,6 +68,7 @@ impl Default for Limits {
             attributes_named: 64,
             page_resources: 200,
             scan_resources: 20_000,
+            members_shown: 100_000,
             cursor_seconds: 3600,
         }
     }

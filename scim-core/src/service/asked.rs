@@ -10,6 +10,8 @@ use crate::protocol::filter::{CompareOp, Filter, Literal};
 pub(super) enum Memberships {
     /// Nothing.
     None,
+    /// Whether there are any.
+    Any,
     /// Whether these are among them.
     Only(Vec<String>),
     /// Everything.
@@ -45,6 +47,9 @@ impl Memberships {
                 }
                 _ => Self::All,
             },
+            Filter::Present(path) if path.sub.as_deref().is_none_or(|sub| sub == "value") => {
+                Self::Any
+            }
             Filter::Compare { .. } | Filter::Present(_) => Self::All,
         }
     }
@@ -56,7 +61,9 @@ impl Memberships {
                 some.extend(more);
                 Self::Only(some)
             }
-            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::Any, Self::Any) => Self::Any,
+            // If some are asked for, these may be missing although there are others.
+            _ => Self::All,
         }
     }
 }

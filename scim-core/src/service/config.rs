@@ -291,6 +291,7 @@ fn read_limits(object: &Object) -> Result<Limits, ConfigError> {
     for (name, field) in [
         ("page_resources", &mut limits.page_resources),
         ("scan_resources", &mut limits.scan_resources),
+        ("members_shown", &mut limits.members_shown),
         ("cursor_seconds", &mut limits.cursor_seconds),
     ] {
         known.push(name);

@@ -100,6 +100,7 @@ pub async fn explain(
         base: "",
         nested_groups: config.nested_groups,
         names: NAMES_IN_LIST,
+        members: config.limits.members_shown,
     };
     let (usable, incomplete) = match read {
         None => (indexes(resource_type), Vec::new()),
@@ -208,7 +209,9 @@ async fn all<'a>(
 fn note_unserved(filter: &Filter, planner: &Planner<'_>, out: &mut Vec<String>) {
     match filter {
         Filter::And(terms) | Filter::Or(terms) => {
-            terms.iter().for_each(|term| note_unserved(term, planner, out));
+            for term in terms {
+                note_unserved(term, planner, out);
+            }
         }
         term if planner.plan(term).is_none() => out.push(term.to_string()),
         _ => {}

@@ -76,9 +76,14 @@ pub(super) async fn list(
         None => collected(read, &searches, query, &window, limits).await?,
     };
     let mut resources = Vec::with_capacity(picked.records.len());
+    let mut members_left = limits.members_shown;
     for ((_, place, _), record) in &picked.records {
         let Some(Listed { view, projection }) = types.get(*place) else { continue };
-        resources.push(view.answer(read, record, projection).await?);
+        let view = View { members: members_left, ..*view };
+        let resource = view.answer(read, record, projection).await?;
+        let members = resource.get("members").and_then(Value::as_array).map_or(0, Vec::len);
+        members_left = members_left.saturating_sub(u64::try_from(members).unwrap_or(u64::MAX));
+        resources.push(resource);
     }
     let (next, previous) = match query.cursor {
         Some(_) => around(&picked, types, cursor),

@@ -74,21 +74,22 @@ impl<K: Kv, C: Clock, R: Random> Group<'_, '_, K, C, R> {
 
     /// Makes these the members, writing the difference only.
     pub(super) async fn replace(&mut self, listed: &[Value]) -> Result<bool, Error> {
-        let before: BTreeSet<ResourceId> =
-            members::of_group(self.tx, self.id).await?.into_iter().map(|m| m.id).collect();
-        let mut after = BTreeSet::new();
-        let mut new = Vec::new();
+        let mut missing: BTreeSet<ResourceId> = listed.iter().filter_map(member_id).collect();
+        let mut gone = Vec::new();
+        let mut after = None;
+        loop {
+            let members = members::page(self.tx, self.id, after).await?;
+            let Some(last) = members.last() else { break };
+            after = Some(last.id);
+            gone.extend(members.iter().map(|member| member.id).filter(|id| !missing.remove(id)));
+        }
+        let mut added = false;
         for item in listed {
-            let known = member_id(item).filter(|id| before.contains(id));
-            match known {
-                Some(id) => {
-                    after.insert(id);
-                }
-                None => new.push(item.clone()),
+            // What names nobody is refused there.
+            if member_id(item).is_none_or(|id| missing.contains(&id)) {
+                added |= self.add(core::slice::from_ref(item)).await?;
             }
         }
-        let gone: Vec<ResourceId> = before.difference(&after).copied().collect();
-        let added = self.add(&new).await?;
         Ok(self.remove(&gone).await? || added)
     }
 
@@ -114,11 +115,17 @@ impl<K: Kv, C: Clock, R: Random> Group<'_, '_, K, C, R> {
         let Some(attribute) = self.view.resource_type.schema.attribute(MEMBERS) else {
             return Ok(Vec::new());
         };
-        let all = members::of_group(self.tx, self.id).await?;
-        let selected = |member: &&Member| {
-            matching::matches_element(filter, attribute, &self.view.member(member))
-        };
-        Ok(all.iter().filter(selected).map(|member| member.id).collect())
+        let mut selected = Vec::new();
+        let mut after = None;
+        loop {
+            let members = members::page(self.tx, self.id, after).await?;
+            let Some(last) = members.last() else { return Ok(selected) };
+            after = Some(last.id);
+            let is_selected = |member: &&Member| {
+                matching::matches_element(filter, attribute, &self.view.member(member))
+            };
+            selected.extend(members.iter().filter(is_selected).map(|member| member.id));
+        }
     }
 
     async fn existing(&self, item: &Value) -> Result<Member, Error> {

@@ -59,15 +59,21 @@ pub(super) async fn members_below(
     let mut seen = BTreeSet::from([group]);
     let mut open = VecDeque::from([group]);
     while let Some(group) = open.pop_front() {
-        for member in members::of_group(read, group).await? {
-            if &*member.resource_type != "Group" {
-                found.insert(member.id);
-            } else if seen.len() < GROUPS && seen.insert(member.id) {
-                open.push_back(member.id);
+        let mut after = None;
+        loop {
+            let members = members::page(read, group, after).await?;
+            let Some(last) = members.last() else { break };
+            after = Some(last.id);
+            for member in members {
+                if &*member.resource_type != "Group" {
+                    found.insert(member.id);
+                } else if seen.len() < GROUPS && seen.insert(member.id) {
+                    open.push_back(member.id);
+                }
             }
-        }
-        if found.len() > most {
-            break;
+            if found.len() > most {
+                return Ok(found);
+            }
         }
     }
     Ok(found)

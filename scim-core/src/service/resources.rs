@@ -9,8 +9,8 @@ use super::view::{NAMES_ALONE, NAMES_WRITTEN, View, etag};
 use super::write::{self, Write};
 use super::{Call, Tenant, no_resource};
 use crate::port::{Clock, Kv, Random};
-use crate::protocol::Error;
 use crate::protocol::json::Object;
+use crate::protocol::{Error, ScimType};
 use crate::resource::{Projection, Reading};
 use crate::schema::ResourceType;
 use crate::store::keys::ResourceId;
@@ -30,6 +30,7 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
             base: &call.base,
             nested_groups: self.config.nested_groups,
             names: NAMES_ALONE,
+            members: self.config.limits.members_shown,
         }
     }
 
@@ -186,8 +187,17 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
     ) -> Result<Answer, Error> {
         let view = View { names: NAMES_WRITTEN, ..self.view(call, resource_type) };
         let body = self.store.read(async |read| view.answer(read, record, projection).await);
-        let answer = Answer::ok(body.await.map_err(Error::from)?);
-        let location = view.location(record.id);
-        Ok(answer.with("etag", etag(record.version)).with("content-location", location))
+        let tag = etag(record.version);
+        match body.await {
+            Ok(body) => {
+                let location = view.location(record.id);
+                Ok(Answer::ok(body).with("etag", tag).with("content-location", location))
+            }
+            // It is written: that the answer would be too long is no failure.
+            Err(error) if error.scim_type() == Some(ScimType::TooMany) => {
+                Ok(Answer::empty(204).with("etag", tag))
+            }
+            Err(error) => Err(error),
+        }
     }
 }

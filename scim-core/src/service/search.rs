@@ -18,7 +18,7 @@ use crate::store::index::Index;
 use crate::store::keys::ResourceId;
 use crate::store::record::Record;
 use crate::store::stretch::Stretch;
-use crate::store::{Read, StoreError, directory, members};
+use crate::store::{Read, directory, members};
 
 /// Resources read at once when all are looked at.
 pub(super) const SCAN_PAGE: usize = 200;
@@ -107,22 +107,14 @@ impl<'a> Search<'a> {
     }
 
     /// The record's place in the list, if it matches.
-    async fn consider(
-        &self,
-        read: &impl Read,
-        record: &Record,
-    ) -> Result<Option<Place>, StoreError> {
+    async fn consider(&self, read: &impl Read, record: &Record) -> Result<Option<Place>, Error> {
         let resource = self.view.attributes(record);
         let key = self.sort_by.as_ref().and_then(|sort_by| sort_by.key(&resource));
         Ok(self.judge(read, record, resource).await?.then_some((key, self.place, record.id)))
     }
 
     /// Whether the record matches.
-    pub(super) async fn matches(
-        &self,
-        read: &impl Read,
-        record: &Record,
-    ) -> Result<bool, StoreError> {
+    pub(super) async fn matches(&self, read: &impl Read, record: &Record) -> Result<bool, Error> {
         self.judge(read, record, self.view.attributes(record)).await
     }
 
@@ -131,7 +123,7 @@ impl<'a> Search<'a> {
         read: &impl Read,
         record: &Record,
         mut resource: Object,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool, Error> {
         let Some(filter) = &self.filter else { return Ok(true) };
         for attribute in ["members", "groups"] {
             let asked = Memberships::asked(filter, attribute);
@@ -148,19 +140,23 @@ impl<'a> Search<'a> {
         attribute: &'static str,
         asked: &Memberships,
         record: &Record,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Error> {
         let of_group = attribute == "members";
         if of_group != (&*self.view.resource_type.name == "Group") {
             return Ok(());
         }
         let list: Vec<Value> = match asked {
             Memberships::None => return Ok(()),
+            Memberships::Any if of_group => {
+                let first = Stretch::members_of(record.id).ids(read, 1).await?;
+                first.iter().map(|id| json!({"value": id.to_text()})).collect()
+            }
             Memberships::All if of_group => self.view.members(read, record.id).await?,
             Memberships::Only(_) if !of_group && self.view.nested_groups => {
                 let groups = nested::groups_of(read, record.id, true).await?;
                 groups.iter().map(|found| json!({"value": found.group.to_text()})).collect()
             }
-            Memberships::All => self.view.groups(read, record.id).await?,
+            Memberships::Any | Memberships::All => self.view.groups(read, record.id).await?,
             Memberships::Only(values) => {
                 let mut list = Vec::new();
                 for value in values {

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use serde_json::{Value, json};
 
 use super::nested::{self, Membership};
-use crate::protocol::datetime;
 use crate::protocol::json::Object;
+use crate::protocol::{Error, datetime};
 use crate::resource::Projection;
 use crate::schema::{Catalog, ResourceType, Returned};
 use crate::store::directory;
@@ -29,15 +29,19 @@ pub(super) struct View<'a> {
     /// Whether a user's groups are also those that contain its groups.
     pub(super) nested_groups: bool,
     /// Members of one group whose names are read: a longer list goes without.
-    pub(super) names: usize,
+    pub(super) names: u64,
+    /// Members that an answer may still hold.
+    pub(super) members: u64,
 }
 
 /// [`View::names`] for a group that is read alone. Each name costs the read of a body.
-pub(super) const NAMES_ALONE: usize = 200;
+pub(super) const NAMES_ALONE: u64 = 200;
 /// [`View::names`] for each group of a list.
-pub(super) const NAMES_IN_LIST: usize = 20;
+pub(super) const NAMES_IN_LIST: u64 = 20;
 /// [`View::names`] for the answer to a write: the client knows whom it named.
-pub(super) const NAMES_WRITTEN: usize = 0;
+pub(super) const NAMES_WRITTEN: u64 = 0;
+const MEMBERS_TOO_MANY: &str =
+    "the members are more than an answer can hold; ask without `members`, or for one of them";
 /// Groups of one user whose names are read.
 const GROUP_NAMES: usize = 200;
 /// What a resource is called, in the order in which it is looked for. A `userName` is no name for
@@ -78,12 +82,15 @@ impl View<'_> {
     }
 
     /// The record as it is answered: with the memberships that are wanted, and only what is.
+    ///
+    /// # Errors
+    /// As [`Self::members`].
     pub(super) async fn answer(
         &self,
         read: &impl Read,
         record: &Record,
         projection: &Projection,
-    ) -> Result<Value, StoreError> {
+    ) -> Result<Value, Error> {
         let mut out = self.attributes(record);
         for attribute in &self.resource_type.schema.attributes {
             if !projection.wants(attribute) {
@@ -102,24 +109,36 @@ impl View<'_> {
         Ok(Value::Object(projection.apply(self.resource_type, out)))
     }
 
+    /// All members of a group.
+    ///
+    /// # Errors
+    /// `tooMany` if they are more than an answer may hold.
     pub(super) async fn members(
         &self,
         read: &impl Read,
         group: ResourceId,
-    ) -> Result<Vec<Value>, StoreError> {
-        let list = members::of_group(read, group).await?;
-        let mut out = Vec::with_capacity(list.len());
-        for member in &list {
-            let mut element = self.member(member);
-            if list.len() <= self.names
-                && let Some(resource_type) = self.catalog.by_name(&member.resource_type)
-                && let Some(record) = directory::load(read, resource_type, member.id).await?
-            {
-                set_display(&mut element, resource_type, &record);
-            }
-            out.push(element);
+    ) -> Result<Vec<Value>, Error> {
+        let count = members::count(read, group).await?;
+        if count > self.members {
+            return Err(Error::too_many(MEMBERS_TOO_MANY));
         }
-        Ok(out)
+        let mut out = Vec::with_capacity(usize::try_from(count).unwrap_or_default());
+        let mut after = None;
+        loop {
+            let page = members::page(read, group, after).await?;
+            let Some(last) = page.last() else { return Ok(out) };
+            after = Some(last.id);
+            for member in &page {
+                let mut element = self.member(member);
+                if count <= self.names
+                    && let Some(resource_type) = self.catalog.by_name(&member.resource_type)
+                    && let Some(record) = directory::load(read, resource_type, member.id).await?
+                {
+                    set_display(&mut element, resource_type, &record);
+                }
+                out.push(element);
+            }
+        }
     }
 
     /// One element of `members`, without the member's name.

@@ -203,9 +203,7 @@ impl Write<'_> {
         condition: &Condition,
     ) -> Result<(), Error> {
         let record = self.load(tx, id, condition).await?;
-        for member in members::of_group(tx, id).await? {
-            members::remove(tx, id, member.id).await?;
-        }
+        members::clear(tx, id).await?;
         for group in members::groups_of(tx, id).await? {
             members::remove(tx, group, id).await?;
             self.touch_group(tx, group).await?;

@@ -70,17 +70,58 @@ pub async fn contains(
     Ok(read.get(&keys::member(group, member)).await?.is_some())
 }
 
-/// All members of a group, in the order of their ids.
+/// How many members a group has.
 ///
 /// # Errors
 /// As [`Read`].
-pub async fn of_group(read: &impl Read, group: ResourceId) -> Result<Vec<Member>, StoreError> {
-    let entries = walk(read, keys::members(group)).await?;
+pub async fn count(read: &impl Read, group: ResourceId) -> Result<u64, StoreError> {
+    let (start, end) = keys::members(group);
+    read.count(&start, &end).await
+}
+
+/// The members of a group after this one, in the order of their ids; no more than are read at once.
+/// None are left when it is empty.
+///
+/// # Errors
+/// As [`Read`].
+pub async fn page(
+    read: &impl Read,
+    group: ResourceId,
+    after: Option<ResourceId>,
+) -> Result<Vec<Member>, StoreError> {
+    let (mut start, end) = keys::members(group);
+    if let Some(after) = after {
+        start = keys::member(group, after);
+        // The smallest key above this one.
+        start.push(0);
+    }
+    let entries = read.range(&start, &end, 0, WALK).await?;
     let member = |(key, value): (Vec<u8>, Vec<u8>)| {
         let id = keys::id_at_end(&key)?;
         Some(Member { id, resource_type: String::from_utf8(value).ok()? })
     };
-    Ok(entries.into_iter().filter_map(member).collect())
+    let corrupt = StoreError::Corrupt("a member key");
+    entries.into_iter().map(|entry| member(entry).ok_or(corrupt)).collect()
+}
+
+/// Removes all members of a group.
+///
+/// # Errors
+/// As [`Read`].
+pub async fn clear<K: Kv, C: Clock, R: Random>(
+    tx: &mut Transaction<'_, K, C, R>,
+    group: ResourceId,
+) -> Result<(), StoreError> {
+    let mut after = None;
+    loop {
+        let members = page(tx, group, after).await?;
+        let Some(last) = members.last() else { return Ok(()) };
+        after = Some(last.id);
+        for member in members {
+            tx.delete(&keys::member(group, member.id));
+            tx.delete(&keys::group(member.id, group));
+        }
+    }
 }
 
 /// All groups that have a member.

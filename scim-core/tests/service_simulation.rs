@@ -236,6 +236,10 @@ fn fault(call: Call, engine: Engine, odds: u64, random: &Seeded) -> Fault {
     }
     let few = u32::try_from(below(random, 30)).expect("a small number");
     match (call, below(random, 5)) {
+        // A replica that lags behind. Each client stays with its instance, and reads its writes.
+        (Call::Get, 0 | 1) if engine == Engine::Dynamo => {
+            Fault::Older(usize::try_from(below(random, 6)).expect("small"))
+        }
         (Call::SetMany(length) | Call::DeleteMany(length), 0) if !engine.batches_are_whole() => {
             Fault::Half(usize::try_from(below(random, length as u64 + 1)).expect("small"))
         }

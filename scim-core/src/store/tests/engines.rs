@@ -122,3 +122,39 @@ fn large_changes_stay_below_every_limit() {
         assert!(memory.set("large", &vec![0; 400 * 1000 + 1]).await.is_err());
     });
 }
+
+/// `DynamoDB` without `consistent_read`, or a replica of Redis.
+#[test]
+fn who_reads_an_older_root_reads_a_state_that_was_and_loses_no_write() {
+    for seed in 0..100 {
+        let (memory, clock) = (Memory::new(), VirtualClock::new(0));
+        memory.set_engine(Engine::Dynamo);
+        let faults = Seeded::new(seed);
+        let (one, two) = (open(&memory, &clock, seed), open(&memory, &clock, seed + 1000));
+        block_on(async {
+            one.create_root().await.unwrap();
+            memory.set_plan(move |call| match call {
+                Call::Get if below(&faults, 2) == 0 => {
+                    Fault::Older(usize::try_from(below(&faults, 5)).unwrap())
+                }
+                _ => Fault::None,
+            });
+            let mut expected = 0;
+            let mut seen = 0;
+            for round in 0..20 {
+                let store = if round % 3 == 0 { &two } else { &one };
+                add(store, 1).await.unwrap();
+                expected += 1;
+                assert_eq!(sum(store).await, expected, "a writer reads what it wrote");
+                let other = sum(if round % 3 == 0 { &one } else { &two }).await;
+                assert!(other <= expected, "nobody reads what never was");
+                if round % 3 != 0 {
+                    assert!(other >= seen, "no reader goes back in time");
+                    seen = other;
+                }
+            }
+            memory.heal();
+            assert_eq!(sum(&open(&memory, &clock, 7)).await, 20);
+        });
+    }
+}

@@ -11,6 +11,8 @@
     reason = "a test may fail by a panic"
 )]
 
+#[path = "common/vectors.rs"]
+mod common;
 #[path = "conformance/runner.rs"]
 mod runner;
 

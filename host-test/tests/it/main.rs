@@ -9,11 +9,11 @@
 )]
 
 mod client;
+mod corpus;
 mod crash;
 mod engines;
 mod envoy;
 mod harness;
-mod patch_vectors;
 mod plans;
 mod races;
 mod redis;

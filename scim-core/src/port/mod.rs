@@ -39,6 +39,10 @@ impl<T: Clock + ?Sized> Clock for Rc<T> {
     async fn sleep_ms(&self, ms: u64) {
         (**self).sleep_ms(ms).await;
     }
+
+    fn wait_for_another(&self) {
+        (**self).wait_for_another();
+    }
 }
 
 impl<T: Random + ?Sized> Random for Rc<T> {

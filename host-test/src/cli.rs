@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, explain, gateway, reindex, replay, tools, up};
+use crate::{bench, explain, fuzz, gateway, reindex, replay, tools, up};
 
 /// SCIM 2.0 at the edge: a service, and a gateway filter.
 #[derive(Parser)]
@@ -32,10 +32,12 @@ enum Command {
     Import(tools::ImportArgs),
     /// Measures how fast the core is, against named baselines.
     Bench(bench::Args),
+    /// Sends random traffic through the gateway filter, in an imitation of Envoy.
+    FuzzFilter(fuzz::Args),
 }
 
 /// Runs the command that the program was called with; errors go to stderr.
-pub(crate) fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(args) => up::run(&args).map(|()| true),
         Command::Gateway(args) => gateway::run(args).map(|()| true),
@@ -45,6 +47,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Export(args) => tools::export(&args).map(|()| true),
         Command::Import(args) => tools::import(&args).map(|()| true),
         Command::Bench(args) => bench::run(&args),
+        Command::FuzzFilter(args) => fuzz::run(&args),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -4,6 +4,8 @@ mod bootstrap;
 mod envoy;
 mod upstream;
 
+pub use self::envoy::find as find_envoy;
+
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::fs;

@@ -39,13 +39,13 @@ impl Plugin {
 }
 
 /// The checkout that this program was built from.
-pub(crate) fn checkout() -> PathBuf {
+pub fn checkout() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
 
 /// Cargo's target directory.
-pub(crate) fn target_dir() -> PathBuf {
+pub fn target_dir() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty()) {
         Some(folder) => checkout().join(folder),
         None => checkout().join("target"),
@@ -57,7 +57,7 @@ pub(crate) fn target_dir() -> PathBuf {
 /// # Errors
 ///
 /// When cargo or the wasm target is missing and cannot be had, or the build fails.
-pub(crate) fn spin_component() -> anyhow::Result<PathBuf> {
+pub fn spin_component() -> anyhow::Result<PathBuf> {
     build(Plugin::Spin)
 }
 
@@ -66,7 +66,7 @@ pub(crate) fn spin_component() -> anyhow::Result<PathBuf> {
 /// # Errors
 ///
 /// As of [`spin_component`].
-pub(crate) fn envoy_filter() -> anyhow::Result<PathBuf> {
+pub fn envoy_filter() -> anyhow::Result<PathBuf> {
     build(Plugin::Envoy)
 }
 

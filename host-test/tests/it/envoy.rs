@@ -16,6 +16,7 @@ mod configuration;
 mod forge;
 mod gateway;
 mod http;
+mod imitation;
 mod issuer;
 mod life;
 mod paths;

@@ -74,7 +74,7 @@ pub(super) fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// Reads the head of a message; `None` if the other side closes before it is whole.
-fn head(stream: &mut impl Read) -> Option<Message> {
+pub(super) fn head(stream: &mut impl Read) -> Option<Message> {
     let head = read_until(stream, b"\r\n\r\n")?;
     let mut message = Message::default();
     for line in head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {

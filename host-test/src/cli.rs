@@ -20,7 +20,7 @@ enum Command {
     Up(up::Args),
     /// Runs the gateway filter in Envoy, in front of an application.
     Gateway(gateway::Args),
-    /// Says how a list would be read: which index serves its filter and order.
+    /// Says how a list would be read, or (--upstream) how a request goes through the gateway.
     Explain(explain::Args),
     /// Makes the indexes of a store those of a configuration.
     Reindex(reindex::Args),

@@ -1,4 +1,7 @@
-//! `scim-edge explain`: how a list would be read, in words.
+//! `scim-edge explain`: how a list would be read, or how a request goes through the gateway.
+
+mod recorded;
+mod request;
 
 use std::path::PathBuf;
 
@@ -25,6 +28,8 @@ pub(crate) struct Args {
     config: Option<PathBuf>,
     #[command(flatten)]
     storage: storage::Args,
+    #[command(flatten)]
+    request: request::Args,
 }
 
 /// Prints the plan; with the numbers of the store, if there is one.
@@ -33,6 +38,9 @@ pub(crate) struct Args {
 ///
 /// When the filter or the configuration is wrong, or the store fails.
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(upstream) = &args.request.upstream {
+        return request::run(&args.request, upstream);
+    }
     let config = reindex::config(args.config.as_ref())?;
     let (filter, sort_by) = (args.filter.as_deref(), args.sort_by.as_deref());
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;

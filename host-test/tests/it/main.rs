@@ -13,6 +13,7 @@ mod corpus;
 mod crash;
 mod engines;
 mod envoy;
+mod explain;
 mod harness;
 mod plans;
 mod races;

@@ -38,6 +38,17 @@ impl Plugin {
     }
 }
 
+/// The component that only reads one entry, for comparisons.
+///
+/// # Errors
+///
+/// As of [`spin_component`].
+pub(crate) fn one_key_component() -> anyhow::Result<PathBuf> {
+    let (package, target) = (Plugin::Spin.package(), Plugin::Spin.target());
+    cargo_build(&["--package", package, "--example", "one_key", "--target", target])?;
+    Ok(target_dir().join(target).join("wasm/examples/one_key.wasm"))
+}
+
 /// The checkout that this program was built from.
 pub fn checkout() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -77,19 +88,24 @@ fn build(plugin: Plugin) -> anyhow::Result<PathBuf> {
     }
     add_target(plugin.target())?;
     eprintln!("building {} for {} …", plugin.package(), plugin.target());
-    let status = command("CARGO", "cargo")
-        .args(["build", "--quiet", "--profile", "wasm", "--package", plugin.package()])
-        .args(["--target", plugin.target(), "--target-dir"])
-        .arg(target_dir())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .status()
-        .context("cargo cannot be run")?;
-    ensure!(status.success(), "building {} failed", plugin.package());
+    cargo_build(&["--package", plugin.package(), "--target", plugin.target()])?;
     let size =
         fs::metadata(&file).with_context(|| format!("the build left no {}", file.display()))?.len();
     eprintln!("built {}: {size} bytes", plugin.file());
     Ok(file)
+}
+
+fn cargo_build(what: &[&str]) -> anyhow::Result<()> {
+    let status = command("CARGO", "cargo")
+        .args(["build", "--quiet", "--profile", "wasm", "--target-dir"])
+        .arg(target_dir())
+        .args(what)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .context("cargo cannot be run")?;
+    ensure!(status.success(), "cargo build {} failed", what.join(" "));
+    Ok(())
 }
 
 /// A program of the Rust toolchain, run in the checkout for the toolchain that is pinned there.

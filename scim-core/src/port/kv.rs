@@ -59,6 +59,19 @@ pub trait Kv {
     async fn swap(&self, key: &str, expected: &[u8], new: &[u8]) -> Result<bool, KvError>;
 }
 
+/// An engine that can say what it holds. Not all can, so only tools ask for it.
+#[expect(async_fn_in_trait, reason = "one thread; no caller needs the future to be Send")]
+pub trait ListKeys {
+    /// Some of the keys that begin with `prefix`, with the lengths of their values in bytes, and
+    /// where the next call goes on; `None` there says that these were the last. `from` is `None`
+    /// at first, then what the call before returned. The order is the engine's. Each key that is
+    /// there all the time comes at least once; others may come or not.
+    async fn list_keys(&self, prefix: &str, from: Option<&str>) -> Result<Listed, KvError>;
+}
+
+/// What [`ListKeys::list_keys`] returns: keys with the lengths of their values, and where to go on.
+pub type Listed = (Vec<(String, u64)>, Option<String>);
+
 /// Hands every call on to the engine behind a pointer.
 macro_rules! behind {
     ($pointer:ty) => {

@@ -74,6 +74,21 @@ impl Names {
         format!("guard.{}", self.tenant)
     }
 
+    /// What all keys of the tenant but its guard's begin with.
+    pub(super) fn prefix(&self) -> String {
+        format!("t.{}.", self.tenant)
+    }
+
+    /// The name of the entry that has this key; `None` for the root, and for what is not ours.
+    pub(super) fn id_of(&self, key: &str) -> Option<EntryId> {
+        let mut parts = key.strip_prefix(&*self.prefix())?.split('.');
+        let mut number = || u64::from_str_radix(parts.next()?, 16).ok();
+        let (base, commit, sequence) = (number()?, number()?, number()?);
+        let id = EntryId { base, commit, sequence: u32::try_from(sequence).ok()? };
+        // There is one way to write each.
+        (self.entry(id) == key).then_some(id)
+    }
+
     pub(super) fn entry(&self, id: EntryId) -> String {
         format!("t.{}.{:016x}.{:016x}.{:x}", self.tenant, id.base, id.commit, id.sequence)
     }
@@ -102,6 +117,41 @@ mod tests {
         let keys: alloc::collections::BTreeSet<String> =
             all.iter().map(|(tenant, generation)| Names::new(tenant, *generation).root()).collect();
         assert_eq!(keys.len(), all.len());
+    }
+
+    /// Names that look like parts of keys, generations that look like parts of names.
+    #[test]
+    fn no_key_of_a_tenant_is_read_as_one_of_another() {
+        let hex = "0".repeat(32);
+        let mut tenants: Vec<String> = Vec::new();
+        for name in ["", "a", "A", "a.0", ".", "guard", "root", "t", "ä", "a\u{308}", "\0", &hex] {
+            for suffix in ["", ".0", ".root", ".0.0", "/..", "%2e", " "] {
+                tenants.push(format!("{name}{suffix}"));
+                tenants.push(format!("t.{name}{suffix}"));
+            }
+        }
+        // The storage keys of one may serve as the name of another.
+        let first = Names::new("a", 0);
+        tenants.extend([first.root(), first.guard(), first.prefix(), first.tenant.clone()]);
+        tenants.sort();
+        tenants.dedup();
+        let id = EntryId { base: 0x1234, commit: u64::MAX, sequence: 7 };
+        let all: Vec<Names> = tenants
+            .iter()
+            .flat_map(|tenant| [0, 1, 0x10, u32::MAX].map(|raised| Names::new(tenant, raised)))
+            .collect();
+        for one in &all {
+            assert_eq!(one.id_of(&one.entry(id)), Some(id));
+            assert_eq!(one.id_of(&one.root()), None);
+            for other in all.iter().filter(|other| other.tenant != one.tenant) {
+                for key in [other.root(), other.guard(), other.entry(id)] {
+                    assert!(!key.starts_with(&one.prefix()) && key != one.guard(), "{key}");
+                    assert_eq!(one.id_of(&key), None);
+                }
+            }
+        }
+        let names: alloc::collections::BTreeSet<_> = all.iter().map(|n| &n.tenant).collect();
+        assert_eq!(names.len(), all.len());
     }
 
     #[test]

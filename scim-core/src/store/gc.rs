@@ -95,6 +95,28 @@ struct Due {
 }
 
 impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
+    /// All that the commits above `root.collected` have retired, and the lists and pages that say
+    /// so: what a collection is yet to delete.
+    pub(super) async fn pending(&self, root: &Root) -> Result<Vec<EntryId>, StoreError> {
+        let mut pending: Vec<EntryId> = root.page_ids().collect();
+        for number in root.collected + 1..=root.number {
+            let Some(commit) = self.commit_id(root, number).await? else { continue };
+            let mut next = Some(EntryId { base: number - 1, commit, sequence: RETIRED_SEQUENCE });
+            while let Some(name) = next.take() {
+                let part = match self.entry(name).await {
+                    Ok(part) => decode_retired(&part)?,
+                    // Collected meanwhile.
+                    Err(StoreError::Moved) => break,
+                    Err(error) => return Err(error),
+                };
+                pending.push(name);
+                pending.extend(part.ids);
+                next = part.next;
+            }
+        }
+        Ok(pending)
+    }
+
     /// Collects if it is this writer's turn: the more is due, the more often it is.
     pub(super) async fn collect_sometimes(&self) {
         let odds = self.odds();

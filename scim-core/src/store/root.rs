@@ -136,6 +136,11 @@ impl Root {
         held.map(|pin| pin.number).min()
     }
 
+    /// The names of the pages that are still needed.
+    pub(super) fn page_ids(&self) -> impl Iterator<Item = EntryId> {
+        self.pages.iter().map(|(number, commit)| page_id(*number, *commit))
+    }
+
     /// Where to find the id of the commit with this number.
     pub(super) fn whereabouts(&self, number: u64) -> Whereabouts {
         let Some(age) = self.number.checked_sub(number) else { return Whereabouts::Nowhere };

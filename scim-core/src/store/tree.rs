@@ -184,6 +184,25 @@ impl Tree {
         }
     }
 
+    /// Shows every node to `see`, in the order of the keys.
+    pub(super) async fn visit(
+        &self,
+        nodes: &impl Nodes,
+        mut see: impl AsyncFnMut(EntryId, &Node) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut open: Vec<(EntryId, u8)> =
+            self.root.map(|id| (id, self.level)).into_iter().collect();
+        while let Some((id, level)) = open.pop() {
+            let node = nodes.node(id, level).await?;
+            see(id, &node).await?;
+            if let Node::Branch(children) = &*node {
+                let level = below(level)?;
+                open.extend(children.iter().rev().map(|child| (child.id, level)));
+            }
+        }
+        Ok(())
+    }
+
     /// Walks the whole tree: order, separators, counts and levels must be right.
     /// Returns the number of its nodes.
     pub(super) async fn check(&self, nodes: &impl Nodes) -> Result<u64, StoreError> {

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
 use self::time::yield_once;
-use super::kv::{Kv, KvError};
+use super::kv::{Kv, KvError, ListKeys, Listed};
 
 pub use fault::{Call, Engine, Fault};
 pub use time::{Seeded, VirtualClock};
@@ -255,6 +255,24 @@ const REFUSED: KvError = KvError::Unavailable("a planned fault");
 fn first<T>(mut all: Vec<T>, length: usize) -> Vec<T> {
     all.truncate(length);
     all
+}
+
+/// Keys of one answer.
+const LIST_PAGE: usize = 100;
+
+impl ListKeys for Memory {
+    async fn list_keys(&self, prefix: &str, from: Option<&str>) -> Result<Listed, KvError> {
+        self.pause().await;
+        let entries = self.shared.entries.borrow();
+        let start = from.unwrap_or(prefix).to_string();
+        let mut rest = entries.range(start..).take_while(|(key, _)| key.starts_with(prefix));
+        let page: Vec<(String, u64)> = rest
+            .by_ref()
+            .take(LIST_PAGE)
+            .map(|(key, value)| (key.clone(), value.len() as u64))
+            .collect();
+        Ok((page, rest.next().map(|(key, _)| key.clone())))
+    }
 }
 
 impl Kv for Memory {

@@ -1,6 +1,6 @@
 //! What an audit line says of a request: notes of what was rewritten, the operations of a Bulk.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test says what is wrong")]
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong")]
 
 use pollster::block_on;
 use scim_core::service::{Config, Head, Service};

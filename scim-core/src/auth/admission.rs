@@ -97,5 +97,6 @@ pub fn client_of(
     }
 }
 
-#[cfg(all(test, feature = "jwt"))]
+#[cfg(test)]
+#[cfg(feature = "jwt")]
 mod tests;

@@ -12,7 +12,8 @@ mod error;
 mod key;
 #[cfg(feature = "jwt")]
 mod software;
-#[cfg(all(test, feature = "jwt"))]
+#[cfg(test)]
+#[cfg(feature = "jwt")]
 mod tests;
 
 use alloc::string::String;

@@ -1,4 +1,4 @@
-//! The authentication providers whose users are provisioned, and whose tokens are taken (OpenID
+//! The authentication providers whose users are provisioned, and whose tokens are taken (`OpenID`
 //! Connect Discovery 1.0, RFC 8414).
 
 use alloc::borrow::ToOwned;

@@ -54,7 +54,7 @@ pub(super) struct Sealed {
 
 /// What is to be done with a draft.
 enum Ready {
-    Publish(Sealed),
+    Publish(Rc<Sealed>),
     /// It changes nothing that is published as this root.
     Unchanged(Option<Rc<Published>>),
     /// There is a root now that the draft does not know of.
@@ -66,29 +66,26 @@ impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
     /// member, which goes on where it was.
     pub(super) async fn publish(&self, member: &mut Member<'_, K, C, R>) {
         let sealed = self.group.borrow().sealed();
-        let sealed = match sealed {
-            Some(sealed) => sealed,
-            None => {
-                let ready = match self.make_ready(member).await {
-                    Ok(Ready::Publish(sealed)) => Ok(Rc::new(sealed)),
-                    Ok(Ready::Lost) => Err(Ok(Outcome::Lost)),
-                    Ok(Ready::Unchanged(base)) => Err(self.confirm(base.as_deref()).await),
-                    Err(error) => Err(Err(error)),
-                };
-                // The draft is sealed by now, or nobody wants it any more.
-                member.release();
-                match ready {
-                    Ok(sealed) => sealed,
-                    Err(end) => return self.group.borrow_mut().settle(end),
-                }
+        let sealed = if let Some(sealed) = sealed {
+            sealed
+        } else {
+            let ready = match self.make_ready(member).await {
+                Ok(Ready::Publish(sealed)) => Ok(sealed),
+                Ok(Ready::Lost) => Err(Ok(Outcome::Lost)),
+                Ok(Ready::Unchanged(base)) => Err(self.confirm(base.as_deref()).await),
+                Err(error) => Err(Err(error)),
+            };
+            // The draft is sealed by now, or nobody wants it any more.
+            member.release();
+            match ready {
+                Ok(sealed) => sealed,
+                Err(end) => return self.group.borrow_mut().settle(end),
             }
         };
         self.group.borrow_mut().seal(Rc::clone(&sealed));
         // Once a swap was asked for, the entries are there, and must stay.
-        let written = match sealed.swapping.get() {
-            true => Ok(()),
-            false => self.write(&sealed.entries).await,
-        };
+        let written =
+            if sealed.swapping.get() { Ok(()) } else { self.write(&sealed.entries).await };
         if let Err(error) = written {
             // Nobody may go on with it any more when its entries are being deleted.
             self.group.borrow_mut().settle(Err(error));
@@ -139,7 +136,7 @@ impl<K: Kv, C: Clock, R: Random> Store<K, C, R> {
             return Ok(Ready::Unchanged(draft.base));
         };
         let written = written.unwrap_or(Written { tree, next: first, ..Written::default() });
-        self.seal(base, draft, written, probe).map(Ready::Publish)
+        self.seal(base, draft, written, probe).map(|sealed| Ready::Publish(Rc::new(sealed)))
     }
 
     /// Makes the entries and the root of a commit.

@@ -114,13 +114,14 @@ impl Root {
     fn change_pin(&self, pins: &mut Vec<Pinned>, change: PinChange) {
         match change {
             PinChange::Release { id } => pins.retain(|pin| pin.id != id),
-            PinChange::Hold { id, expires_ms } => match pins.iter_mut().find(|pin| pin.id == id) {
-                Some(pin) => pin.expires_ms = pin.expires_ms.max(expires_ms),
-                None => {
+            PinChange::Hold { id, expires_ms } => {
+                if let Some(pin) = pins.iter_mut().find(|pin| pin.id == id) {
+                    pin.expires_ms = pin.expires_ms.max(expires_ms);
+                } else {
                     let Self { number, time_ms, tree, .. } = *self;
                     pins.push(Pinned { id, expires_ms, number, time_ms, tree });
                 }
-            },
+            }
         }
     }
 

@@ -130,15 +130,14 @@ impl<'s, K: Kv, C: Clock, R: Random> Member<'s, K, C, R> {
     /// Begins the turn: on what others have put on the draft, or on the newest root.
     async fn open(&mut self) -> Result<&mut Turn<'s, K, C, R>, StoreError> {
         let draft = self.store.group.borrow_mut().open(self.ticket);
-        let (draft, fresh) = match draft {
-            Some(draft) => (draft, false),
-            None => {
-                let lost = self.store.group.borrow().lost;
-                if lost > 0 {
-                    self.store.back_off(lost - 1).await;
-                }
-                (Draft::new(self.store, self.store.published().await?), true)
+        let (draft, fresh) = if let Some(draft) = draft {
+            (draft, false)
+        } else {
+            let lost = self.store.group.borrow().lost;
+            if lost > 0 {
+                self.store.back_off(lost - 1).await;
             }
+            (Draft::new(self.store, self.store.published().await?), true)
         };
         let mut transaction = Transaction::new(self.store, draft);
         let before = Some(transaction.begin_job());

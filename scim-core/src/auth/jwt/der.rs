@@ -56,15 +56,14 @@ fn integer(bytes: &[u8]) -> Vec<u8> {
 
 fn element(tag: u8, content: &[u8]) -> Vec<u8> {
     let mut bytes = vec![tag];
-    match u8::try_from(content.len()) {
-        Ok(short @ 0..0x80) => bytes.push(short),
-        _ => {
-            let length = content.len().to_be_bytes();
-            let zeros = length.iter().take_while(|byte| **byte == 0).count();
-            let length = length.get(zeros..).unwrap_or_default();
-            bytes.extend(u8::try_from(length.len()).map(|count| 0x80 | count));
-            bytes.extend(length);
-        }
+    if let Ok(short @ 0..0x80) = u8::try_from(content.len()) {
+        bytes.push(short);
+    } else {
+        let length = content.len().to_be_bytes();
+        let zeros = length.iter().take_while(|byte| **byte == 0).count();
+        let length = length.get(zeros..).unwrap_or_default();
+        bytes.extend(u8::try_from(length.len()).map(|count| 0x80 | count));
+        bytes.extend(length);
     }
     bytes.extend(content);
     bytes

@@ -12,7 +12,7 @@ fn keys() -> Value {
 }
 
 #[track_caller]
-fn one(provider: Value) -> Result<super::Provider, alloc::string::String> {
+fn one(provider: &Value) -> Result<super::Provider, alloc::string::String> {
     let read = Providers::from_json(&json!([provider]));
     read.map(|providers| providers.all()[0].clone()).map_err(|error| error.to_string())
 }
@@ -20,18 +20,18 @@ fn one(provider: Value) -> Result<super::Provider, alloc::string::String> {
 #[test]
 fn providers_are_read() {
     let found =
-        one(json!({"name": "kc", "kind": "oidc", "issuer": "https://login.example/realms/a/",
+        one(&json!({"name": "kc", "kind": "oidc", "issuer": "https://login.example/realms/a/",
                            "client_id": "scim-edge", "audiences": ["other"]}));
     let issuer = found.unwrap().issuer.unwrap();
     let KeySource::Discovered(url) = &issuer.keys else { panic!("{issuer:?}") };
     assert_eq!(url.path, "/realms/a/.well-known/openid-configuration");
     assert_eq!((&*issuer.audiences.join(" "), &*issuer.scope), ("other scim-edge", "scim_v2"));
-    let saml = one(json!({"name": "adfs", "kind": "saml"})).unwrap();
+    let saml = one(&json!({"name": "adfs", "kind": "saml"})).unwrap();
     assert_eq!((saml.kind, saml.issuer), (ProviderKind::Saml, None));
     // An issuer need not be a URL that is fetched if its keys are known otherwise.
     let inline = json!({"name": "a", "kind": "oidc", "issuer": "urn:a", "client_id": "b",
                         "jwks": keys(), "algorithms": ["EdDSA"], "scope_claim": "roles"});
-    assert!(matches!(one(inline).unwrap().issuer.unwrap().keys, KeySource::Inline(_)));
+    assert!(matches!(one(&inline).unwrap().issuer.unwrap().keys, KeySource::Inline(_)));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_wrong_provider_names_the_field() {
             Value::Null => drop(provider.as_object_mut().unwrap().remove(name)),
             value => provider[name] = value,
         }
-        let error = one(provider).unwrap_err();
+        let error = one(&provider).unwrap_err();
         assert!(error.starts_with(&alloc::format!("`providers[0].{field}`")), "{error}");
     }
     let mut other = base.clone();

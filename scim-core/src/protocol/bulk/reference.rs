@@ -77,7 +77,9 @@ fn in_path(text: &mut String, limits: &Limits, id_of: &mut impl FnMut(&str) -> O
 fn in_filter(filter: &mut Filter, id_of: &mut impl FnMut(&str) -> Option<String>) {
     match filter {
         Filter::And(terms) | Filter::Or(terms) => {
-            terms.iter_mut().for_each(|term| in_filter(term, id_of));
+            for term in terms {
+                in_filter(term, id_of);
+            }
         }
         Filter::Not(inner) | Filter::ValuePath { filter: inner, .. } => in_filter(inner, id_of),
         Filter::Compare { value: Literal::String(text), .. } => {

@@ -202,12 +202,11 @@ fn elements(items: &mut Vec<Value>, attribute: &Attribute, change: &Change) -> R
         }
         (PatchOp::Add, None, Some(value)) => {
             for new in listed(value) {
-                match items.iter_mut().find(|item| element::same(item, new)) {
-                    Some(item) => merge(item, attribute, new)?,
-                    None => {
-                        mutability::check_elements(attribute, items, core::slice::from_ref(new))?;
-                        items.push(new.clone());
-                    }
+                if let Some(item) = items.iter_mut().find(|item| element::same(item, new)) {
+                    merge(item, attribute, new)?;
+                } else {
+                    mutability::check_elements(attribute, items, core::slice::from_ref(new))?;
+                    items.push(new.clone());
                 }
             }
         }

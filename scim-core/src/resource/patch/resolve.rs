@@ -46,11 +46,11 @@ pub fn resolve(
     let mut resolver = Resolver { reading, leniency, notes };
     let (mut changes, mut problems) = (Vec::new(), Vec::new());
     for operation in operations {
-        let resolved = match &operation.path {
+        let outcome = match &operation.path {
             Some(path) => resolver.at_path(operation, path).map(|found| changes.extend(found)),
             None => resolver.without_path(operation, &mut changes),
         };
-        if let Err(problem) = resolved
+        if let Err(problem) = outcome
             && problems.len() < NAMED_PROBLEMS
             && !problems.contains(&problem)
         {
@@ -108,7 +108,10 @@ impl Resolver<'_> {
         let Some(attr) = known else {
             return match self.reading.unknown {
                 Unknown::Ignore => {
-                    self.notes.add(Rule::UnknownIgnored, path.map_or("".into(), |p| p.to_string()));
+                    self.notes.add(
+                        Rule::UnknownIgnored,
+                        path.map_or_else(String::new, |p| p.to_string()),
+                    );
                     Ok(())
                 }
                 Unknown::Refuse => Err(Error::invalid_path(format!(

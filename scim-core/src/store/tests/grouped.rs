@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::task::Wake;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::{pending, poll_fn};
@@ -79,9 +80,9 @@ fn jobs_that_wait_share_one_commit() {
     let (memory, store) = setup();
     let versions = RefCell::new(Vec::new());
     let swaps = Rc::new(Cell::new(0));
-    let counted = Rc::clone(&swaps);
+    let seen = Rc::clone(&swaps);
     memory.set_plan(move |call| {
-        counted.set(counted.get() + u32::from(call == Call::Swap));
+        seen.set(seen.get() + u32::from(call == Call::Swap));
         Fault::None
     });
     let task = |number: u64| -> Task<'_> {
@@ -100,8 +101,8 @@ fn jobs_that_wait_share_one_commit() {
     memory.set_yields(false);
     // The first does not wait for company; the others are all there when it is done.
     assert!(swaps.get() <= 2, "{} swaps", swaps.get());
-    let (commits, counter, items) = block_on(state(&store));
-    assert_eq!((commits, counter, items), (u64::from(swaps.get()), 32, 32));
+    let (commits, sum, items) = block_on(state(&store));
+    assert_eq!((commits, sum, items), (u64::from(swaps.get()), 32, 32));
     let mut versions = versions.into_inner();
     versions.sort_unstable();
     versions.dedup();
@@ -115,7 +116,7 @@ fn a_batch_is_bounded() {
         let store = &store;
         Box::pin(async move {
             let job = async |tx: &mut Tx<'_>| {
-                tx.put_body(&[7; 200_000]);
+                tx.put_body(&vec![7; 200_000]);
                 add(tx, number).await
             };
             store.transact(job).await.unwrap();

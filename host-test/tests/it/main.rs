@@ -14,6 +14,7 @@ mod crash;
 mod engines;
 mod envoy;
 mod explain;
+mod groups;
 mod harness;
 mod plans;
 mod races;

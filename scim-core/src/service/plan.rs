@@ -275,5 +275,5 @@ async fn common(
 
 /// The refusal of a filter that would look at too much.
 pub(super) fn too_many() -> Error {
-    Error::too_many("the filter selects too much; name an indexed attribute with `eq`")
+    Error::too_many("the filter selects too much; add a term on an indexed attribute")
 }

@@ -91,7 +91,10 @@ impl<'a> Search<'a> {
             return Ok(found);
         }
         if count > limit {
-            return Err(plan::too_many());
+            return Err(match self.filter {
+                Some(_) => plan::too_many(),
+                None => Error::too_many("too much to be sorted by an attribute without an index"),
+            });
         }
         let mut seen = 0;
         loop {

@@ -21,6 +21,7 @@ use core::task::{Context, Waker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use scim_core::schema::Catalog;
 use scim_core::service::{Config, Head, Service};
 use scim_core::store::memory::{Call, Engine, Fault, Memory, Seeded, VirtualClock};
 use serde_json::{Value, json};
@@ -331,6 +332,9 @@ async fn listed(service: &TestService, query: &str) -> Vec<Value> {
 /// Looks at what is there.
 async fn judge(world: &World) {
     let service = world.service();
+    let catalog = Catalog::configured(None, None).expect("the types of RFC 7643");
+    let report = service.store().check(catalog.types()).await.expect("nothing fails any more");
+    assert!(report.is_sound(), "{:?}", report.findings);
     let users = listed(&service, "count=100").await;
     let (_, group) = get(&service, &format!("/Groups/{}", world.group)).await;
     let members = group["members"].as_array().cloned().unwrap_or_default();

@@ -103,5 +103,11 @@ macro_rules! behind {
     };
 }
 
+impl<T: ListKeys + ?Sized> ListKeys for Rc<T> {
+    async fn list_keys(&self, prefix: &str, from: Option<&str>) -> Result<Listed, KvError> {
+        (**self).list_keys(prefix, from).await
+    }
+}
+
 behind!(&T);
 behind!(Rc<T>);

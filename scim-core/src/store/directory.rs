@@ -199,19 +199,28 @@ enum Entry {
     Index,
 }
 
+/// The entries that every resource has whatever is configured, each with the name of what it is of.
+pub(super) fn fixed_entries(
+    resource_type: &ResourceType,
+    record: &Record,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let modified = keys::modified(&resource_type.name, record.modified_ms, record.id);
+    let mut fixed = Vec::from([("meta.lastModified", modified)]);
+    for (domain, external_id) in &record.external_ids {
+        let keys = external_ids(resource_type, domain);
+        fixed.push(("externalId", keys.key(external_id, Some(record.id))));
+    }
+    fixed
+}
+
 /// All entries that a record has in the tree beside its pointer.
 fn entries(
     resource_type: &ResourceType,
     indexes: &[Index<'_>],
     record: &Record,
 ) -> BTreeMap<Vec<u8>, Entry> {
-    let mut out = BTreeMap::new();
-    let modified = keys::modified(&resource_type.name, record.modified_ms, record.id);
-    out.insert(modified, Entry::Index);
-    for (domain, external_id) in &record.external_ids {
-        let keys = external_ids(resource_type, domain);
-        out.insert(keys.key(external_id, Some(record.id)), Entry::Index);
-    }
+    let fixed = fixed_entries(resource_type, record).into_iter();
+    let mut out: BTreeMap<_, _> = fixed.map(|(_, key)| (key, Entry::Index)).collect();
     for index in indexes {
         for key in index.entries(resource_type, record.id, &record.attributes) {
             let unique = index.is_unique().then(|| Entry::Unique(index.name()));

@@ -328,6 +328,19 @@ pub fn member(group: ResourceId, member: ResourceId) -> Vec<u8> {
     pair(MEMBER, group, Some(member))
 }
 
+/// All entries of [`member`], and all of its mirror [`group`].
+#[must_use]
+pub fn all_memberships() -> [KeyRange; 2] {
+    [all_below(Vec::from([MEMBER])), all_below(Vec::from([GROUP]))]
+}
+
+/// Group and member of a key of [`member`].
+#[must_use]
+pub fn membership(key: &[u8]) -> Option<(ResourceId, ResourceId)> {
+    let (group, member) = key.strip_prefix(&[MEMBER])?.split_first_chunk::<16>()?;
+    Some((ResourceId(*group), ResourceId(member.try_into().ok()?)))
+}
+
 /// All members of a group.
 #[must_use]
 pub fn members(group: ResourceId) -> KeyRange {

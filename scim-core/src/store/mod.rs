@@ -30,6 +30,7 @@
 mod address;
 mod body;
 mod cache;
+mod check;
 mod commit;
 pub mod directory;
 mod error;
@@ -60,6 +61,7 @@ mod tests;
 
 pub use crate::port::kv;
 pub use body::BodyId;
+pub use check::{Finding, MAX_FINDINGS, Report};
 pub use error::StoreError;
 pub use pin::{PIN_MS, Pin, PinId};
 pub use snapshot::{Read, Snapshot, prefix_end};

@@ -46,6 +46,9 @@ pub(super) async fn apply(
     changes: &[Change<'_>],
     first: EntryId,
 ) -> Result<Option<Written>, StoreError> {
+    if changes.is_empty() {
+        return Ok(None);
+    }
     let mut writer = Writer { nodes, next: first, fresh: Vec::new(), retired: Vec::new() };
     let content = match tree.root {
         Some(root) => writer.rewrite(root, tree.level, &[], changes).await?,

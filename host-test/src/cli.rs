@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, explain, fuzz, gateway, reindex, replay, tools, up};
+use crate::{admin, bench, explain, fuzz, gateway, reindex, replay, tools, up};
 
 /// SCIM 2.0 at the edge: a service, and a gateway filter.
 #[derive(Parser)]
@@ -26,6 +26,14 @@ enum Command {
     Reindex(reindex::Args),
     /// Sends what identity providers really send, and checks the answers.
     Replay(replay::Args),
+    /// Lists, creates, switches and removes tenants.
+    Tenant(admin::Args<admin::Tenant>),
+    /// Lists, creates and removes authentication providers.
+    Provider(admin::Args<admin::Provider>),
+    /// Lists, creates, edits and removes SCIM clients.
+    Client(admin::Args<admin::Client>),
+    /// Lists, makes, rotates and revokes static tokens and client secrets.
+    Token(admin::Args<admin::Token>),
     /// Writes a tenant as lines of JSON.
     Export(tools::ExportArgs),
     /// Reads into a tenant what an export wrote.
@@ -44,6 +52,10 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args).map(|()| true),
         Command::Reindex(args) => reindex::run(&args).map(|()| true),
         Command::Replay(args) => replay::run(&args),
+        Command::Tenant(args) => admin::tenant(&args).map(|()| true),
+        Command::Provider(args) => admin::provider(&args).map(|()| true),
+        Command::Client(args) => admin::client(&args).map(|()| true),
+        Command::Token(args) => admin::token(&args).map(|()| true),
         Command::Export(args) => tools::export(&args).map(|()| true),
         Command::Import(args) => tools::import(&args).map(|()| true),
         Command::Bench(args) => bench::run(&args),

@@ -1,6 +1,7 @@
 //! scim-edge on one machine: the command line and the hosts that run the wasm builds.
 #![forbid(unsafe_code)]
 
+mod admin;
 mod bench;
 mod cli;
 mod component;

@@ -56,15 +56,18 @@ enum Failure {
 async fn configuration() -> Result<Config, Failure> {
     let text = variable("config").await?;
     let token = variable("token").await?;
+    let admin_token = variable("admin_token").await?;
+    let registry_token = variable("registry_token").await?;
     let text = if text.trim().is_empty() { "{}" } else { &text };
     let wrong = |error: &dyn core::fmt::Display| {
         Failure::Configuration(format!("the configuration is refused: {error}"))
     };
     let config = Config::parse(text).map_err(|error| wrong(&error))?;
-    if token.is_empty() {
-        return Ok(config);
-    }
-    config.with_token(&token).map_err(|error| wrong(&error))
+    let config = match token.as_str() {
+        "" => config,
+        token => config.with_token(token).map_err(|error| wrong(&error))?,
+    };
+    config.with_admin(&admin_token, &registry_token).map_err(|error| wrong(&error))
 }
 
 /// A variable's value; empty when it is not declared.

@@ -34,6 +34,12 @@ pub(crate) struct Args {
     /// The bearer token: 16 or more visible ASCII characters. Without it, one is made.
     #[arg(long, env = "SCIM_EDGE_TOKEN", hide_env_values = true)]
     token: Option<String>,
+    /// Opens the admin API, which is off without it: 32 or more random visible ASCII characters.
+    #[arg(long, env = "SCIM_EDGE_ADMIN_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    admin_token: Option<String>,
+    /// Opens the registry document for gateways, and nothing else; as strong as the admin token.
+    #[arg(long, env = "SCIM_EDGE_REGISTRY_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    registry_token: Option<String>,
     /// The identity provider's dialect, if it is not to be recognized.
     #[arg(long, value_name = "NAME")]
     dialect: Option<String>,
@@ -69,6 +75,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let token = token::resolve(args.token.as_deref(), data.as_ref(), configured)?;
     let config = configure(from_file, &token, args.dialect.as_deref())?.to_string();
     let parsed = Config::parse(&config);
+    let (admin, registry) = (&args.admin_token, &args.registry_token);
+    let parsed = parsed.and_then(|config| {
+        config.with_admin(admin.as_deref().unwrap_or(""), registry.as_deref().unwrap_or(""))
+    });
     let parsed = parsed.map_err(|error| anyhow!("the configuration is refused: {error}"))?;
 
     let runtime = tokio::runtime::Runtime::new().context("cannot start the runtime")?;
@@ -84,7 +94,12 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         let listener = TcpListener::bind(args.listen)
             .await
             .with_context(|| format!("cannot listen on {}", args.listen))?;
-        let variables = Variables::from([("config", config), ("token", String::new())]);
+        let variables = Variables::from([
+            ("config", config),
+            ("token", String::new()),
+            ("admin_token", args.admin_token.clone().unwrap_or_default()),
+            ("registry_token", args.registry_token.clone().unwrap_or_default()),
+        ]);
         let cache = plugins::target_dir().join("wasmtime-cache");
         let component = Component::load(&file, &cache, engine.clone(), variables)?;
         let stop = signal(args.until_stdin_closes)?;

@@ -8,6 +8,7 @@
     reason = "a test program: nothing of it is for others, and it fails by panicking"
 )]
 
+mod access;
 mod client;
 mod corpus;
 mod crash;

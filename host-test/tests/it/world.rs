@@ -72,7 +72,7 @@ fn spin_toml_declares_what_the_component_opens() {
     let (stores, variables) = opened();
     assert_eq!(stores, set(&["default"]));
     assert_eq!(names(&component["key_value_stores"]), stores);
-    assert_eq!(variables, set(&["config", "token"]));
+    assert_eq!(variables, set(&["admin_token", "config", "registry_token", "token"]));
     assert_eq!(names(&component["variables"]), variables);
     assert_eq!(names(&manifest["variables"]), variables);
 

@@ -20,7 +20,7 @@ use core::fmt;
 
 pub use self::client::{Client, DeletePolicy, Method, RateLimit, StaticToken, TOKENS, TokenState};
 pub use self::provider::{Issuer, KeySource, Provider, ProviderKind, Providers};
-pub use self::registry::Registry;
+pub use self::registry::{Registry, seconds_of};
 pub use self::scope::{Access, Scopes};
 pub use self::token_cache::TokenCache;
 pub use self::url::Url;
@@ -29,6 +29,14 @@ pub use self::url::Url;
 #[must_use]
 pub fn unknown_tenant() -> crate::protocol::Error {
     bearer::invalid_token("unknown_tenant")
+}
+
+/// The bearer token in the values of the `authorization` header.
+///
+/// # Errors
+/// 401 without one that can be valid; 400 for more than one credential.
+pub fn bearer_token<'a>(authorization: &[&'a [u8]]) -> Result<&'a [u8], crate::protocol::Error> {
+    bearer::parse(authorization)
 }
 
 /// The 401 for a tenant or client that is switched off: the same as for a wrong token.

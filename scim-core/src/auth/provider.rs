@@ -36,6 +36,17 @@ pub enum ProviderKind {
     Saml,
 }
 
+impl ProviderKind {
+    /// The name that configurations use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Oidc => "oidc",
+            Self::Saml => "saml",
+        }
+    }
+}
+
 /// An authentication provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {

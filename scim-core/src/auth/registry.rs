@@ -177,7 +177,8 @@ impl Registry {
 }
 
 /// Seconds since 1970-01-01T00:00:00Z; `None` if `text` is no date and time, or before 1970.
-pub(super) fn seconds_of(text: &str) -> Option<u64> {
+#[must_use]
+pub fn seconds_of(text: &str) -> Option<u64> {
     const NANOS_PER_S: i128 = 1_000_000_000;
     u64::try_from(datetime::parse(text)?.div_euclid(NANOS_PER_S)).ok()
 }

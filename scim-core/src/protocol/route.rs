@@ -206,7 +206,7 @@ pub fn parse(
 }
 
 /// The segments of a path, decoded; empty ones are left out.
-fn path_segments(path: &str) -> Result<Vec<String>, Error> {
+pub(crate) fn path_segments(path: &str) -> Result<Vec<String>, Error> {
     path.split('/').filter(|raw| !raw.is_empty()).map(segment).collect()
 }
 
@@ -223,7 +223,7 @@ fn segment(raw: &str) -> Result<String, Error> {
     Ok(text)
 }
 
-fn parse_query(query: &str) -> Result<Vec<(String, String)>, Error> {
+pub(crate) fn parse_query(query: &str) -> Result<Vec<(String, String)>, Error> {
     let mut parameters: Vec<(String, String)> = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use serde_json::Value;
 
-use super::head::{Head, Preference};
+use super::head::{Head, JSON, Preference};
 use crate::protocol::Error;
 
 /// An answer before it is written: status, body and the header fields of its own.
@@ -13,15 +13,22 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Option<Value>,
     pub(super) headers: Vec<(&'static str, String)>,
+    /// Whether it is plain JSON and no SCIM.
+    pub(super) is_plain: bool,
 }
 
 impl Answer {
     pub(super) fn ok(body: Value) -> Self {
-        Self { status: 200, body: Some(body), headers: Vec::new() }
+        Self { status: 200, body: Some(body), headers: Vec::new(), is_plain: false }
     }
 
     pub(super) const fn empty(status: u16) -> Self {
-        Self { status, body: None, headers: Vec::new() }
+        Self { status, body: None, headers: Vec::new(), is_plain: false }
+    }
+
+    /// A JSON document that is no SCIM message.
+    pub(super) fn plain(status: u16, body: Value) -> Self {
+        Self { status, body: Some(body), headers: Vec::new(), is_plain: true }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: String) -> Self {
@@ -41,7 +48,7 @@ impl Answer {
 impl From<Error> for Answer {
     fn from(error: Error) -> Self {
         let body = Some(error.to_json());
-        Self { status: error.status(), body, headers: error.headers().to_vec() }
+        Self { status: error.status(), body, headers: error.headers().to_vec(), is_plain: false }
     }
 }
 
@@ -56,7 +63,8 @@ pub(super) fn written(
     headers.push(("x-request-id", request_id.into()));
     let mut bytes = Vec::new();
     if let Some(body) = answer.body {
-        headers.push(("content-type", head.answer_type().into()));
+        let media_type = if answer.is_plain { JSON } else { head.answer_type() };
+        headers.push(("content-type", media_type.into()));
         bytes = serde_json::to_vec(&body).unwrap_or_default();
     }
     if head.method == "HEAD" {

@@ -15,6 +15,7 @@ const LISTED_OPERATIONS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Audit {
     pub(super) request_id: String,
+    pub(super) tenant: Option<String>,
     pub(super) client: Option<String>,
     pub(super) dialect: Option<&'static str>,
     pub(super) method: &'static str,
@@ -59,6 +60,7 @@ impl Audit {
         let mut line = json!({
             "time": datetime::format_ms(started_ms),
             "request": self.request_id,
+            "tenant": self.tenant,
             "client": self.client,
             "dialect": self.dialect,
             "method": self.method,

@@ -4,14 +4,17 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use serde_json::Value;
 
+use super::admin::Admin;
 use super::indexes;
 use super::me::{Me, MeAnswer, MeAttribute};
 use super::password::Passwords;
 use super::references::References;
-use crate::auth::{ConfigError, Registry};
+use super::tenants::Tenants;
+use crate::auth::{ConfigError, Method, ProviderKind, Providers, Registry};
 use crate::dialect::Dialect;
 use crate::protocol::json::{self, Object};
 use crate::protocol::limits::Limits;
@@ -21,23 +24,37 @@ use crate::schema::Catalog;
 
 /// The client that the operator's own token stands for.
 pub(super) const OPERATOR: &str = "default";
+/// Days for which a static token is valid by default.
+const TOKEN_DAYS: u64 = 365;
+/// Days for which it may be valid.
+const TOKEN_DAYS_MAX: u64 = 3650;
+/// Entries of a provisioning log by default.
+const LOG_ENTRIES: u64 = 10_000;
+/// Entries that it may have.
+const LOG_ENTRIES_MAX: u64 = 1_000_000;
 /// Bytes of the document.
 const DOCUMENT_BYTES: usize = 1024 * 1024;
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 21] = [
     "bases",
     "canonical_values",
     "clients",
     "dialect",
+    "enabled",
+    "hosts",
     "indexes",
     "limits",
+    "log_entries",
     "me",
     "nested_groups",
     "passwords",
+    "providers",
     "public_url",
     "references",
     "resource_types",
     "schemas",
+    "tenants",
+    "token_days",
     "trust_forwarded",
     "unknown_attributes",
 ];
@@ -47,6 +64,18 @@ const FIELDS: [&str; 15] = [
 pub struct Config {
     /// Who may send requests.
     pub registry: Registry,
+    /// The authentication providers that clients may name; `None` lets them name any.
+    pub providers: Option<Providers>,
+    /// The tenants beside the default one, and how hosts name them.
+    pub tenants: Tenants,
+    /// Whether SCIM is served at all.
+    pub enabled: bool,
+    /// Days for which a static token is valid unless it is made with another date.
+    pub token_days: u64,
+    /// Entries of a tenant's provisioning log.
+    pub log_entries: u64,
+    /// Who may administer, if anybody.
+    pub admin: Admin,
     /// Where the service stands in the path.
     pub bases: Bases,
     /// Scheme and authority that clients see, without a slash at the end.
@@ -73,6 +102,12 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             registry: Registry::default(),
+            providers: None,
+            tenants: Tenants::default(),
+            enabled: true,
+            token_days: TOKEN_DAYS,
+            log_entries: LOG_ENTRIES,
+            admin: Admin::default(),
             bases: Bases::default(),
             public_url: None,
             trust_forwarded: false,
@@ -113,6 +148,12 @@ impl Config {
         if let Some(clients) = document.get("clients") {
             config.registry = Registry::from_json(clients)?;
         }
+        config.providers = document.get("providers").map(Providers::from_json).transpose()?;
+        config.check_providers()?;
+        config.tenants = Tenants::from_json(document.get("tenants"), document.get("hosts"))?;
+        config.enabled = !document.contains_key("enabled") || flag(&document, "enabled")?;
+        config.token_days = number(&document, "token_days", TOKEN_DAYS, 1..=TOKEN_DAYS_MAX)?;
+        config.log_entries = number(&document, "log_entries", LOG_ENTRIES, 0..=LOG_ENTRIES_MAX)?;
         if let Some(bases) = document.get("bases") {
             config.bases = read_bases(bases)?;
         }
@@ -157,6 +198,51 @@ impl Config {
         Ok(config)
     }
 
+    /// What clients name must be there, and JWTs come from OIDC providers only.
+    fn check_providers(&self) -> Result<(), ConfigError> {
+        for (index, client) in self.registry.clients().iter().enumerate() {
+            let wrong = |name: &str, message: &str| {
+                Err(ConfigError::new(format!("clients[{index}].{name}"), message))
+            };
+            let named = client.provider.as_deref();
+            let known = self.providers.as_ref().zip(named).map(|(all, name)| all.named(name));
+            match (known, &client.method) {
+                (Some(None), _) => return wrong("provider", "names no provider"),
+                (Some(Some(provider)), Method::Jwt { .. })
+                    if provider.kind != ProviderKind::Oidc =>
+                {
+                    return wrong("method", "needs a provider of the kind `oidc`");
+                }
+                (None, Method::Jwt { .. }) => {
+                    return wrong("provider", "is missing in `providers`");
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets an administrator in by `admin_token`, and a gateway by `registry_token`, which opens
+    /// the registry alone; an empty text lets nobody in.
+    ///
+    /// # Errors
+    /// A token that is too weak, or that is one of a client.
+    pub fn with_admin(
+        mut self,
+        admin_token: &str,
+        registry_token: &str,
+    ) -> Result<Self, ConfigError> {
+        self.admin = Admin::new(admin_token, registry_token)?;
+        for (name, token) in [("admin_token", admin_token), ("registry_token", registry_token)] {
+            let header = format!("Bearer {token}");
+            let opens = self.registry.authenticate(&[header.as_bytes()], 0).is_ok();
+            if !token.is_empty() && opens {
+                return Err(ConfigError::new(name, "is the token of a client, too"));
+            }
+        }
+        Ok(self)
+    }
+
     /// Lets the operator's own token in as the client `default`.
     ///
     /// # Errors
@@ -167,7 +253,20 @@ impl Config {
     }
 }
 
-fn check_fields(object: &Object, at: &str, known: &[&str]) -> Result<(), ConfigError> {
+/// An integer in a range.
+fn number(
+    object: &Object,
+    name: &str,
+    default: u64,
+    range: RangeInclusive<u64>,
+) -> Result<u64, ConfigError> {
+    let Some(value) = object.get(name) else { return Ok(default) };
+    let message = || format!("must be an integer from {} to {}", range.start(), range.end());
+    let found = value.as_u64().filter(|number| range.contains(number));
+    found.ok_or_else(|| ConfigError::new(name, message()))
+}
+
+pub(super) fn check_fields(object: &Object, at: &str, known: &[&str]) -> Result<(), ConfigError> {
     match object.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => Err(ConfigError::new(

@@ -39,7 +39,7 @@ impl Preference {
 
 /// The media type of SCIM (RFC 7644 §8.1).
 pub(super) const SCIM_JSON: &str = "application/scim+json";
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 /// A request id that a proxy gave may be this long; a longer one is replaced.
 const REQUEST_ID_BYTES: usize = 64;
 

@@ -20,6 +20,8 @@ use crate::store::{Read, directory, stretch, upkeep};
 
 /// The type of the resources that clients are linked to.
 const USER: &str = "User";
+/// Its endpoint.
+pub(super) const ENDPOINT: &str = "Users";
 
 /// The attribute of a user that a client's configured `user` is the value of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,9 +1,13 @@
 //! Requests for one resource, and the answers that show it (RFC 7644 §3.3 to §3.6).
 
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
 use super::answer::Answer;
 use super::audit::Audit;
 use super::condition::Condition;
 use super::head::Preference;
+use super::log::Change;
 use super::password::Keeping;
 use super::view::{NAMES_ALONE, NAMES_WRITTEN, View, etag};
 use super::write::{self, Write};
@@ -53,6 +57,7 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
             references: self.config.references,
             limits: &self.config.limits,
             keeping: Keeping { passwords: self.config.passwords, random: self.store.random() },
+            delete: call.client.delete,
         }
     }
 
@@ -67,13 +72,12 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
         let projection = projection.of_write(resource_type, &body, &self.config.limits);
         let write = self.write(call, resource_type);
         let wanted = write.wanted(body, &mut audit.notes)?;
-        let record = self
-            .store
-            .transact(async |tx| {
-                let id = write::new_id(tx.now_ms(), self.store.random());
-                write.create(tx, id, &wanted).await
-            })
-            .await?;
+        let create = async |tx: &mut Transaction<'_, K, C, R>| {
+            let id = write::new_id(tx.now_ms(), self.store.random());
+            let record = write.create(tx, id, &wanted).await?;
+            Ok((record, changed("create", resource_type, id)))
+        };
+        let record = self.commit(audit, create).await?;
         audit.resource_id = Some(record.id.to_text());
         let location = self.view(call, resource_type).location(record.id);
         let preference = call.head.preference();
@@ -102,9 +106,11 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
                 let projection = projection.of_write(resource_type, &body, &self.config.limits);
                 let wanted = write.wanted(body, &mut audit.notes)?;
                 let replace = async |tx: &mut Transaction<'_, K, C, R>| {
-                    write.replace(tx, id, &wanted, &condition).await
+                    let record = write.replace(tx, id, &wanted, &condition).await?;
+                    let changes = changed_now(tx, &record, "replace", resource_type);
+                    Ok((record, changes))
                 };
-                let record = self.store.transact(replace).await?;
+                let record = self.commit(audit, replace).await?;
                 self.written(call, resource_type, &record, &projection, false).await
             }
             ("PATCH", Some(body)) => {
@@ -112,9 +118,11 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
                 let dialect = modification.dialect;
                 audit.dialect = Some(dialect.name());
                 let modify = async |tx: &mut Transaction<'_, K, C, R>| {
-                    write.modify(tx, id, &modification, &condition).await
+                    let record = write.modify(tx, id, &modification, &condition).await?;
+                    let changes = changed_now(tx, &record, "modify", resource_type);
+                    Ok((record, changes))
                 };
-                let record = self.store.transact(modify).await?;
+                let record = self.commit(audit, modify).await?;
                 let asks_for_content = projection != Projection::Default;
                 let empty =
                     dialect.patch_answers_empty(&resource_type.endpoint) && !asks_for_content;
@@ -123,9 +131,10 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
             }
             ("DELETE", _) => {
                 let delete = async |tx: &mut Transaction<'_, K, C, R>| {
-                    write.delete(tx, id, &condition).await
+                    write.delete(tx, id, &condition).await?;
+                    Ok(((), changed("delete", resource_type, id)))
                 };
-                self.store.transact(delete).await?;
+                self.commit(audit, delete).await?;
                 Ok(Answer::empty(204))
             }
             _ => self.get(call, resource_type, id, &condition, &projection).await,
@@ -199,5 +208,23 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+fn changed(operation: &'static str, resource_type: &ResourceType, id: ResourceId) -> Vec<Change> {
+    Vec::from([Change { operation, endpoint: resource_type.endpoint.to_string(), id }])
+}
+
+/// The change that made a record what it is, if it is of this commit.
+fn changed_now<K: Kv, C: Clock, R: Random>(
+    tx: &Transaction<'_, K, C, R>,
+    record: &Record,
+    operation: &'static str,
+    resource_type: &ResourceType,
+) -> Vec<Change> {
+    if record.version == tx.version() {
+        changed(operation, resource_type, record.id)
+    } else {
+        Vec::new()
     }
 }

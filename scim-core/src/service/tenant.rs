@@ -1,11 +1,14 @@
 //! One tenant: its tree, and what its clients ask of it (RFC 7644 §3.2).
 
 use alloc::rc::Rc;
-use core::cell::Cell;
+use alloc::string::String;
+use core::cell::{Cell, RefCell};
 
+use super::access::Known;
 use super::answer::Answer;
 use super::audit::Audit;
-use super::{Call, Config};
+use super::{Call, Config, me};
+use crate::auth::{self, Access};
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::json::Object;
 use crate::protocol::route::Endpoint;
@@ -16,11 +19,13 @@ use crate::store::keys::ResourceId;
 
 /// A SCIM service for one tenant.
 pub(super) struct Tenant<K, C, R> {
+    pub(super) name: String,
     pub(super) config: Rc<Config>,
     pub(super) catalog: Rc<Catalog>,
     pub(super) store: Store<K, C, R>,
     /// Whether all indexes are known to be complete.
     pub(super) tended: Cell<bool>,
+    pub(super) known: RefCell<Known>,
 }
 
 /// The 404 for a resource.
@@ -29,6 +34,34 @@ pub(super) fn no_resource() -> Error {
 }
 
 impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
+    /// Refuses what the client's scopes do not permit. A list of several types asks for them all.
+    ///
+    /// # Errors
+    /// 403 `insufficient_scope`.
+    pub(super) fn check_scopes(&self, call: &Call<'_>) -> Result<(), Error> {
+        let types = || self.catalog.types().iter().map(|known| &*known.endpoint);
+        let scopes = &call.client.scopes;
+        let permitted = match &call.route.endpoint {
+            Endpoint::Collection(name)
+            | Endpoint::Item { endpoint: name, .. }
+            | Endpoint::Search(Some(name)) => {
+                let is_search = matches!(call.route.endpoint, Endpoint::Search(_));
+                scopes.allow(Access::of(call.head.method, is_search), name)
+            }
+            Endpoint::Root | Endpoint::Search(None) => {
+                types().all(|name| scopes.allow(Access::Read, name))
+            }
+            Endpoint::Me => scopes.allow(Access::of(call.head.method, false), me::ENDPOINT),
+            // Each operation of a Bulk request is checked by itself.
+            Endpoint::Bulk
+            | Endpoint::ServiceProviderConfig
+            | Endpoint::ResourceTypes(_)
+            | Endpoint::Schemas(_)
+            | Endpoint::Alive => true,
+        };
+        if permitted { Ok(()) } else { Err(auth::insufficient_scope()) }
+    }
+
     /// Serves a request that passed the gate.
     pub(super) async fn serve(
         &self,

@@ -10,6 +10,7 @@ use super::memberships::{Group, MEMBERS};
 use super::password::{Keeping, Settled};
 use super::references::References;
 use super::view::View;
+use crate::auth::DeletePolicy;
 use crate::dialect::{Dialect, modernize, modification};
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::json::Object;
@@ -21,6 +22,8 @@ use crate::store::keys::ResourceId;
 use crate::store::record::Record;
 use crate::store::{Read, Transaction, directory, members};
 
+/// The attribute that says whether a user may sign in.
+const ACTIVE: &str = "active";
 /// Attributes that a PUT leaves as they are when it does not name them: to sign a user in or out,
 /// or to take the password away, needs to be said (Bitwarden and Okta leave them out).
 const KEPT_BY_PUT: [&str; 2] = ["active", "password"];
@@ -35,6 +38,7 @@ pub(super) struct Write<'a> {
     pub(super) references: References,
     pub(super) limits: &'a Limits,
     pub(super) keeping: Keeping<'a>,
+    pub(super) delete: DeletePolicy,
 }
 
 /// What a client asks a resource to be.
@@ -195,8 +199,31 @@ impl Write<'_> {
         self.store_if_changed(tx, &old, new, regrouped).await
     }
 
-    /// Removes a resource and its memberships, those of its members and those it has.
+    /// Does with a resource what this client's deletion means.
+    ///
+    /// # Errors
+    /// 403 if it means nothing.
     pub(super) async fn delete<K: Kv, C: Clock, R: Random>(
+        &self,
+        tx: &mut Transaction<'_, K, C, R>,
+        id: ResourceId,
+        condition: &Condition,
+    ) -> Result<(), Error> {
+        let active = self.view.resource_type.schema.attribute(ACTIVE);
+        match self.delete {
+            DeletePolicy::Refuse => Err(Error::forbidden("this client may not delete resources")),
+            DeletePolicy::Deactivate if active.is_some() => {
+                let old = self.load(tx, id, condition).await?;
+                let mut new = old.clone();
+                new.attributes.insert(ACTIVE.into(), false.into());
+                self.store_if_changed(tx, &old, new, false).await.map(|_| ())
+            }
+            DeletePolicy::Allow | DeletePolicy::Deactivate => self.remove(tx, id, condition).await,
+        }
+    }
+
+    /// Removes a resource and its memberships, those of its members and those it has.
+    async fn remove<K: Kv, C: Clock, R: Random>(
         &self,
         tx: &mut Transaction<'_, K, C, R>,
         id: ResourceId,

@@ -83,6 +83,13 @@ const MEMBER: u8 = b'm';
 const GROUP: u8 = b'g';
 const CURSOR_KEY: u8 = b'K';
 const INDEX_STATE: u8 = b'S';
+const CLIENT: u8 = b'C';
+const TOKEN: u8 = b't';
+const SUBJECT: u8 = b's';
+const PROVIDER: u8 = b'P';
+const TENANT: u8 = b'O';
+const REVISION: u8 = b'V';
+const LOG: u8 = b'L';
 
 /// Text part: zero bytes escaped, ended by two zeros, so that a prefix sorts before what extends it.
 fn text(key: &mut Vec<u8>, part: &[u8]) {
@@ -310,6 +317,94 @@ pub fn of_index(resource_type: &str, attribute: &str) -> [KeyRange; 2] {
 #[must_use]
 pub fn cursor_key() -> Vec<u8> {
     Vec::from([CURSOR_KEY])
+}
+
+/// `client/{name}` → the client's body.
+#[must_use]
+pub fn client(name: &str) -> Vec<u8> {
+    tagged(CLIENT, name)
+}
+
+/// All clients.
+#[must_use]
+pub fn clients() -> KeyRange {
+    all_below(Vec::from([CLIENT]))
+}
+
+/// `token/{public id}` → the name of its client.
+#[must_use]
+pub fn token(id: &str) -> Vec<u8> {
+    tagged(TOKEN, id)
+}
+
+/// `subject/{provider}/{subject}` → the name of the client that comes with such tokens.
+#[must_use]
+pub fn subject(provider: &str, subject: &str) -> Vec<u8> {
+    let mut key = tagged(SUBJECT, provider);
+    value_part(&mut key, subject);
+    key
+}
+
+/// `provider/{name}` → the authentication provider's body.
+#[must_use]
+pub fn provider(name: &str) -> Vec<u8> {
+    tagged(PROVIDER, name)
+}
+
+/// All authentication providers.
+#[must_use]
+pub fn providers() -> KeyRange {
+    all_below(Vec::from([PROVIDER]))
+}
+
+/// `tenant/{name}` → what is known of the tenant: in its own tree, and in the deployment's list.
+#[must_use]
+pub fn tenant(name: &str) -> Vec<u8> {
+    tagged(TENANT, name)
+}
+
+/// All entries of [`tenant`].
+#[must_use]
+pub fn tenants() -> KeyRange {
+    all_below(Vec::from([TENANT]))
+}
+
+/// How often, and when last, clients, tokens or providers were changed: a number that rises.
+#[must_use]
+pub fn registry_revision() -> Vec<u8> {
+    Vec::from([REVISION])
+}
+
+/// `log/{number}` → an entry of the provisioning log.
+#[must_use]
+pub fn log_entry(number: u64) -> Vec<u8> {
+    let mut key = Vec::from([LOG]);
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// The whole provisioning log, oldest first.
+#[must_use]
+pub fn log() -> KeyRange {
+    all_below(Vec::from([LOG]))
+}
+
+/// The number of the entry of [`log`] that has this key.
+#[must_use]
+pub fn log_number(key: &[u8]) -> Option<u64> {
+    key.last_chunk::<8>().copied().map(u64::from_be_bytes)
+}
+
+/// Whether the value of an entry names a body.
+#[must_use]
+pub fn points_to_body(key: &[u8]) -> bool {
+    key.first().is_some_and(|tag| [RESOURCE, CLIENT, PROVIDER].contains(tag))
+}
+
+/// The text part of a key of [`client`], [`provider`] or [`tenant`].
+#[must_use]
+pub fn name_of(key: &[u8]) -> Option<&str> {
+    core::str::from_utf8(key.get(1..)?.strip_suffix(&[0, 0])?).ok()
 }
 
 fn pair(tag: u8, first: ResourceId, second: Option<ResourceId>) -> Vec<u8> {

@@ -78,6 +78,22 @@ impl Bases {
         Ok(Self { templates: read })
     }
 
+    /// The path of the first base that serves `tenant`; `None` is the default tenant.
+    #[must_use]
+    pub fn path_of(&self, tenant: Option<&str>) -> Option<String> {
+        let names = |template: &&Vec<Segment>| template.contains(&Segment::Tenant);
+        let template = self.templates.iter().find(|t| names(t) == tenant.is_some())?;
+        let mut path = String::new();
+        for segment in template {
+            path.push('/');
+            path.push_str(match segment {
+                Segment::Literal(literal) => literal,
+                Segment::Tenant => tenant?,
+            });
+        }
+        Some(path)
+    }
+
     /// Whether any base names a tenant.
     #[must_use]
     pub fn name_tenants(&self) -> bool {

@@ -9,20 +9,22 @@ mod prepare;
 mod tests;
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use self::order::order;
 use self::prepare::{Action, Prepared, What};
 use super::answer::Answer;
 use super::audit::{Audit, Operations};
+use super::log::Change;
 use super::view::etag;
 use super::{Call, Tenant};
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::Error;
-use crate::protocol::bulk::{self, Outcome};
+use crate::protocol::bulk::{self, Method, Operation, Outcome};
 use crate::protocol::json::Object;
+use crate::store::Transaction;
 use crate::store::record::Record;
-use crate::store::{Store, Transaction};
 
 /// From this status on the fault is ours and not the operation's: nothing of the request is kept.
 const OWN_FAULT: u16 = 500;
@@ -48,7 +50,15 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
         let most = request
             .fail_on_errors
             .map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
-        let outcomes = run(&self.store, &prepared, most).await?;
+        let waits_for: Vec<BTreeSet<usize>> =
+            prepared.iter().map(|p| p.waits_for.clone()).collect();
+        let groups = order(&waits_for);
+        let job = async |tx: &mut Transaction<'_, K, C, R>| {
+            let outcomes = run(tx, &prepared, &groups, most).await?;
+            let changes = changes(tx, operations, &prepared, &outcomes);
+            Ok((outcomes, changes))
+        };
+        let outcomes = self.commit(audit, job).await?;
         let mut done_operations = Operations::default();
         for (at, outcome) in &outcomes {
             let (Some(operation), Some(prepared)) = (operations.get(*at), prepared.get(*at)) else {
@@ -65,39 +75,57 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
     }
 }
 
-/// Carries out what was prepared, all in one commit, until `most` of it have failed. The outcomes
+/// Carries out what was prepared, group after group, until `most` of it have failed. The outcomes
 /// by operation; what was left undone has none.
 async fn run<K: Kv, C: Clock, R: Random>(
-    store: &Store<K, C, R>,
+    tx: &mut Transaction<'_, K, C, R>,
     prepared: &[Prepared<'_>],
+    groups: &[Vec<usize>],
     most: usize,
 ) -> Result<BTreeMap<usize, Outcome>, Error> {
-    let waits_for: Vec<BTreeSet<usize>> = prepared.iter().map(|p| p.waits_for.clone()).collect();
-    let groups = order(&waits_for);
-    store
-        .transact(async |tx| {
-            let mut outcomes = BTreeMap::new();
-            let mut failed = BTreeSet::new();
-            for group in &groups {
-                if failed.len() >= most {
-                    break;
-                }
-                match run_group(tx, prepared, group, &failed).await {
-                    Ok(done) => outcomes.extend(done),
-                    Err((_, error)) if error.status() >= OWN_FAULT => return Err(error),
-                    Err((culprit, error)) => {
-                        failed.extend(group);
-                        for at in group {
-                            let location = prepared.get(*at).and_then(|p| p.location.clone());
-                            let error = if *at == culprit { &error } else { &refers_to_failed() };
-                            outcomes.insert(*at, Outcome::failed(error, location));
-                        }
-                    }
+    let mut outcomes = BTreeMap::new();
+    let mut failed = BTreeSet::new();
+    for group in groups {
+        if failed.len() >= most {
+            break;
+        }
+        match run_group(tx, prepared, group, &failed).await {
+            Ok(done) => outcomes.extend(done),
+            Err((_, error)) if error.status() >= OWN_FAULT => return Err(error),
+            Err((culprit, error)) => {
+                failed.extend(group);
+                for at in group {
+                    let location = prepared.get(*at).and_then(|p| p.location.clone());
+                    let error = if *at == culprit { &error } else { &refers_to_failed() };
+                    outcomes.insert(*at, Outcome::failed(error, location));
                 }
             }
-            Ok(outcomes)
-        })
-        .await
+        }
+    }
+    Ok(outcomes)
+}
+
+/// What the operations changed, for the log.
+fn changes<K: Kv, C: Clock, R: Random>(
+    tx: &Transaction<'_, K, C, R>,
+    operations: &[Operation],
+    prepared: &[Prepared<'_>],
+    outcomes: &BTreeMap<usize, Outcome>,
+) -> Vec<Change> {
+    let now = etag(tx.version());
+    let change = |(at, outcome): (&usize, &Outcome)| {
+        let action = prepared.get(*at)?.action.as_ref().ok()?;
+        let operation = match operations.get(*at)?.method {
+            Method::Post => "create",
+            Method::Put => "replace",
+            Method::Patch => "modify",
+            Method::Delete => "delete",
+        };
+        let wrote = outcome.version.as_ref().is_none_or(|version| *version == now);
+        let endpoint = action.write.view.resource_type.endpoint.to_string();
+        (outcome.status < 400 && wrote).then_some(Change { operation, endpoint, id: action.id })
+    };
+    outcomes.iter().filter_map(change).collect()
 }
 
 fn refers_to_failed() -> Error {

@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::auth::{self, Access};
 use crate::port::{Clock, Kv, Random};
 use crate::protocol::bulk::{self, Method, Operation};
 use crate::protocol::route::{self, Bases, Endpoint};
@@ -94,6 +95,9 @@ impl<K: Kv, C: Clock, R: Random> Tenant<K, C, R> {
                 ));
             }
             let resource_type = self.resource_type(&target.endpoint)?;
+            if !call.client.scopes.allow(Access::Write, &target.endpoint) {
+                return Err(auth::insufficient_scope());
+            }
             let write = self.write(call, resource_type);
             let id = match (&target.id, &operation.bulk_id) {
                 (Some(text), _) => {

@@ -44,7 +44,7 @@ fn each_attack_is_refused_for_its_own_reason_and_looks_like_the_others() {
         let name = &case["name"];
         match admit(&forge::attack(case, NOW_S)) {
             Ok(client) => {
-                assert_eq!((client.as_str(), &case["status"]), ("of-login", &200.into()), "{name}")
+                assert_eq!((client.as_str(), &case["status"]), ("of-login", &200.into()), "{name}");
             }
             Err(error) => {
                 assert_eq!(

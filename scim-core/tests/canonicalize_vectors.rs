@@ -1,5 +1,7 @@
 //! `vectors/canonicalize`: bodies as clients send them, and as a strict server gets them.
 
+#![expect(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 use std::path::Path;
 
 use scim_core::dialect::{self, Dialect};

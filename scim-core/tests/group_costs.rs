@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 
 const TOKEN: &str = "token-for-the-tests";
 /// Users that are written in one commit.
+/// Method, target for a group, and body.
+type Request<'a> = (&'a str, &'a dyn Fn(&str) -> String, Value);
+
 const BATCH: u64 = 5000;
 const LARGE: usize = 100_000;
 const SMALL: usize = 100;
@@ -111,7 +114,7 @@ fn one_member_costs_the_same_in_a_group_of_any_size() {
     let groups = [create(&memory, SMALL), create(&memory, LARGE)];
     let (inside, outside) = (id(50).to_text(), id(LARGE as u64).to_text());
     let one = json!([{"value": outside}]);
-    let requests: [(&str, &dyn Fn(&str) -> String, Value); 9] = [
+    let requests: [Request<'_>; 9] = [
         ("PATCH", &|g| format!("/Groups/{g}?attributes=id"), patch("add", "members", &one)),
         (
             "PATCH",
@@ -176,7 +179,7 @@ fn a_list_is_replaced_by_its_difference() {
     good(&memory, "PUT", &path, &put);
     assert_eq!(memory.entries(), before);
     // Two others in place of two: as many new nodes as that takes.
-    let numbers = (0..LARGE as u64 + 1).filter(|number| ![7, 70_000].contains(number));
+    let numbers = (0..=LARGE as u64).filter(|number| ![7, 70_000].contains(number));
     let replace = patch("replace", "members", &members(numbers));
     good(&memory, "PATCH", &path, &replace);
     let written = memory.entries() - before;

@@ -1,5 +1,7 @@
 //! `vectors/mapping`: rules, what they make of resources and changes, and which are refused.
 
+#![expect(clippy::expect_used, reason = "a test whose input is missing must fail")]
+
 use std::path::Path;
 
 use scim_core::dialect::{Dialect, modification};

@@ -1,7 +1,11 @@
 //! Applications behind the gateway: profiles, adaptation, answers and emulation, against stubs that
 //! are as wrong as the real ones, and against recorded exchanges (`vectors/upstream`).
 
-#![expect(clippy::indexing_slicing, reason = "a test whose input is missing must fail")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test whose input is missing must fail"
+)]
 
 #[path = "../../host-test/src/stubs/mod.rs"]
 #[expect(

@@ -46,7 +46,7 @@ impl Stub for AuthentikSource {
 }
 
 fn error(status: u16, kind: Option<&str>, detail: &str) -> Said {
-    Said::json(status, MEDIA_TYPE, &scim_error(status.into(), kind, detail))
+    Said::json(status, MEDIA_TYPE, &scim_error(&status.into(), kind, detail))
 }
 
 fn shown(kind: &str, kept: &Object) -> Value {
@@ -87,7 +87,7 @@ impl AuthentikSource {
         let items: Vec<Value> =
             found.iter().skip((page - 1) * PAGE).take(PAGE).map(|kept| shown(kind, kept)).collect();
         let (start, total) = ((page - 1) * PAGE + 1, found.len());
-        Said::json(200, MEDIA_TYPE, &list("Resources", total, start, items.len(), items))
+        Said::json(200, MEDIA_TYPE, &list("Resources", total, start, items.len(), &items))
     }
 
     fn post(&mut self, kind: &str, asked: &Asked<'_>) -> Said {

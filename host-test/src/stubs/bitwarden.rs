@@ -1,4 +1,4 @@
-//! Bitwarden's SCIM service: seven filters, four PATCHes, PUT that writes `active` alone.
+//! Bitwarden's SCIM service: seven filters, four PATCH forms, PUT that writes `active` alone.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ impl Stub for Bitwarden {
 
 fn error(status: u16, detail: &str) -> Said {
     // The status is a number, and there is no scimType.
-    Said::json(status, MEDIA_TYPE, &scim_error(status.into(), None, detail))
+    Said::json(status, MEDIA_TYPE, &scim_error(&status.into(), None, detail))
 }
 
 fn shown(kind: &str, kept: &Object) -> Value {
@@ -104,7 +104,7 @@ impl Bitwarden {
         };
         let page: Vec<Value> =
             found.iter().skip(start - 1).take(count).map(|kept| shown(kind, kept)).collect();
-        Said::json(200, MEDIA_TYPE, &list("resources", found.len(), start, count, page))
+        Said::json(200, MEDIA_TYPE, &list("resources", found.len(), start, count, &page))
     }
 
     fn post(&mut self, kind: &str, asked: &Asked<'_>) -> Said {

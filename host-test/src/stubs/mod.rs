@@ -197,7 +197,7 @@ fn numbered(number: usize) -> String {
     format!("{number:08x}-0000-4000-8000-{number:012x}")
 }
 
-fn scim_error(status: Value, kind: Option<&str>, detail: &str) -> Value {
+fn scim_error(status: &Value, kind: Option<&str>, detail: &str) -> Value {
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:Error"];
     match kind {
         Some(kind) => {
@@ -207,7 +207,7 @@ fn scim_error(status: Value, kind: Option<&str>, detail: &str) -> Value {
     }
 }
 
-fn list(key: &str, total: usize, start: usize, per_page: usize, items: Vec<Value>) -> Value {
+fn list(key: &str, total: usize, start: usize, per_page: usize, items: &[Value]) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
         "totalResults": total,

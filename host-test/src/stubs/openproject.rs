@@ -59,7 +59,7 @@ impl Stub for OpenProject {
 }
 
 fn error(status: u16, kind: Option<&str>, detail: &str) -> Said {
-    Said::json(status, MEDIA_TYPE, &scim_error(status.to_string().into(), kind, detail))
+    Said::json(status, MEDIA_TYPE, &scim_error(&status.to_string().into(), kind, detail))
 }
 
 fn shown(kind: &str, kept: &Object) -> Value {
@@ -83,7 +83,7 @@ fn mapped(kind: &str, body: &Object) -> Object {
         let has = |name: &str, value: Value| {
             emails.iter().find(move |email| email.get(name) == Some(&value))
         };
-        let least = || emails.iter().min_by_key(|email| email.to_string());
+        let least = || emails.iter().min_by_key(ToString::to_string);
         let email =
             has("primary", json!(true)).or_else(|| has("type", json!("work"))).or_else(least);
         if let Some(value) = email.and_then(|email| email.get("value")) {
@@ -132,7 +132,11 @@ impl OpenProject {
         let found: Vec<&Object> = self.kept(kind).iter().filter(matches).collect();
         let page = found.iter().skip(start - 1).take(count).map(|kept| shown(kind, kept));
         // `itemsPerPage` is the limit, not what there is.
-        Said::json(200, MEDIA_TYPE, &list("Resources", found.len(), start, count, page.collect()))
+        Said::json(
+            200,
+            MEDIA_TYPE,
+            &list("Resources", found.len(), start, count, &page.collect::<Vec<_>>()),
+        )
     }
 
     /// What is wrong with a user or group; `at` is its own place.
@@ -219,7 +223,7 @@ impl OpenProject {
         if let Some(refusal) = self.refusal(kind, &new, Some(at)) {
             return refusal;
         }
-        self.all(kind)[at] = new.clone();
+        self.all(kind)[at].clone_from(&new);
         Said::json(200, MEDIA_TYPE, &shown(kind, &new))
     }
 

@@ -42,7 +42,7 @@ impl Stub for Strict {
 }
 
 fn error(status: u16, kind: Option<&str>, detail: &str) -> Said {
-    Said::json(status, MEDIA_TYPE, &scim_error(status.to_string().into(), kind, detail))
+    Said::json(status, MEDIA_TYPE, &scim_error(&status.to_string().into(), kind, detail))
 }
 
 fn shown(kind: &str, kept: &Object) -> Said {
@@ -80,7 +80,7 @@ impl Strict {
         let item =
             |kept: &&Object| serde_json::from_slice(&shown(kind, kept).body).unwrap_or_default();
         let items: Vec<Value> = found.iter().skip(start - 1).take(count).map(item).collect();
-        Said::json(200, MEDIA_TYPE, &list("Resources", found.len(), start, items.len(), items))
+        Said::json(200, MEDIA_TYPE, &list("Resources", found.len(), start, items.len(), &items))
     }
 
     fn post(&mut self, kind: &str, asked: &Asked<'_>) -> Said {
@@ -134,7 +134,7 @@ impl Strict {
             }
         }
         new.insert("revision".into(), json!(revision + 1));
-        self.all(kind)[at] = new.clone();
+        self.all(kind)[at].clone_from(&new);
         shown(kind, &new)
     }
 }

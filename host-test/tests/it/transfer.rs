@@ -1,6 +1,7 @@
 //! `scim-edge export` and `import`, on stores that services use.
 
 use core::fmt::Write as _;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::fs;
 use std::path::Path;
@@ -233,4 +234,87 @@ fn what_does_not_fit_is_named_by_its_line_and_not_by_its_value() {
     }
     let error = fails(&["export", "--store", "sqlite:/nowhere/at/all.db", "-"]);
     assert!(error.contains("there is no store in"), "{error}");
+}
+
+#[test]
+fn an_export_under_load_is_one_snapshot() {
+    const BULK: &str = "urn:ietf:params:scim:api:messages:2.0:BulkRequest";
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, store) = (at("users"), format!("sqlite:{}", at("store.db")));
+    fs::write(&file, made(5000)).unwrap();
+    succeeds(&["import", "--store", &store, &file]);
+    let mut command = harness::command(Path::new(&at("unused")));
+    command.args(["--store", &store]);
+    let service = Service::start(command).unwrap_or_else(|log| panic!("no start: {log}"));
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let stop = &stop;
+        let client = service.client();
+        let writer = scope.spawn(move || {
+            // Two users in one commit: one without the other would be half of it.
+            let mut pairs = 0;
+            while !stop.load(Ordering::Relaxed) {
+                let pair = unique("pair");
+                let create = |name: &str| {
+                    let user = json!({"schemas": [USER], "userName": format!("{name}.{pair}")});
+                    json!({"method": "POST", "path": "/Users", "bulkId": name, "data": user})
+                };
+                let operations = [create("a"), create("z")];
+                let bulk = json!({"schemas": [BULK], "Operations": operations});
+                let answer = client.send("POST", "/Bulk", &[], Some(&bulk));
+                assert_eq!(answer.status, 200, "{}", answer.text);
+                pairs += 1;
+            }
+            pairs
+        });
+        for round in 0..3 {
+            let exported = at(&format!("exported.{round}"));
+            succeeds(&["export", "--store", &store, &exported]);
+            let mut names: Vec<String> = lines(&exported)
+                .iter()
+                .filter_map(|line| line["resource"]["attributes"]["userName"].as_str())
+                .filter_map(|name| name.split_once(".pair.").map(|(_, pair)| pair.to_owned()))
+                .collect();
+            names.sort_unstable();
+            for pair in names.chunks(2) {
+                assert!(pair.len() == 2 && pair[0] == pair[1], "one half of a commit is there");
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        assert!(writer.join().unwrap() > 10, "hardly any load");
+    });
+}
+
+#[test]
+fn an_export_that_was_killed_goes_on_with_the_same_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (file, store) = (at("users"), format!("sqlite:{}", at("store.db")));
+    fs::write(&file, made(20_000)).unwrap();
+    succeeds(&["import", "--store", &store, &file]);
+    let exported = at("exported");
+    let mut export = tool(&["export", "--store", &store, &exported]).spawn().unwrap();
+    let started = Instant::now();
+    while fs::metadata(&exported).map_or(0, |data| data.len()) < 100_000 {
+        assert!(started.elapsed() < Duration::from_secs(60), "nothing is written");
+        thread::sleep(Duration::from_millis(2));
+    }
+    export.kill().unwrap();
+    export.wait().unwrap();
+    assert!(!fs::read_to_string(&exported).unwrap().contains("{\"end\""), "it was done already");
+    // What is written meanwhile is not of that snapshot.
+    let late = at("late");
+    fs::write(&late, made(20_001)).unwrap();
+    succeeds(&["import", "--store", &store, &late]);
+    succeeds(&["export", "--store", &store, "--resume", &exported]);
+    assert!(lines(&exported) == lines(&file), "not the same lines");
+
+    let error = fails(&["export", "--store", &store, "--resume", &exported]);
+    assert!(error.contains("the export is complete"), "{error}");
+    // Without its end it is not complete, but the snapshot has been let go.
+    let text = fs::read_to_string(&exported).unwrap();
+    fs::write(&exported, &text[..text.len() - 60]).unwrap();
+    let error = fails(&["export", "--store", &store, "--resume", &exported]);
+    assert!(error.contains("is no longer held in this store"), "{error}");
 }

@@ -275,7 +275,7 @@ impl Write<'_> {
             return Ok(new);
         }
         new.modified_ms = tx.now_ms();
-        new.version = tx.version();
+        new.version = next_version(tx, old);
         directory::put(tx, self.view.resource_type, Some(old), &new).await?;
         Ok(new)
     }
@@ -288,10 +288,17 @@ impl Write<'_> {
     ) -> Result<(), Error> {
         let Some(group_type) = self.view.catalog.by_name("Group") else { return Ok(()) };
         let Some(old) = directory::load(tx, group_type, id).await? else { return Ok(()) };
-        let (modified_ms, version) = (tx.now_ms(), tx.version());
+        let (modified_ms, version) = (tx.now_ms(), next_version(tx, &old));
         let new = Record { modified_ms, version, ..old.clone() };
         directory::put(tx, group_type, Some(&old), &new).await
     }
+}
+
+/// The version of a resource that this transaction changes. One that was imported may have a higher
+/// one than this store has commits; no version is ever given twice.
+fn next_version<K: Kv, C: Clock, R: Random>(tx: &Transaction<'_, K, C, R>, old: &Record) -> u64 {
+    let version = tx.version();
+    if old.version > version { old.version.saturating_add(1) } else { version }
 }
 
 /// `schemas` may be missing; if it is there, it must be a list that names the resource's schema.

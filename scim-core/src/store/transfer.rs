@@ -54,6 +54,10 @@ pub struct Header {
     pub tenant: String,
     /// The version of its tree: how many commits made it.
     pub commit: u64,
+    /// The pin that holds this version, in hexadecimal digits: who goes on with an export asks for
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pin: Option<String>,
     /// Whether attributes that are never returned stand in the lines.
     pub passwords: bool,
 }
@@ -122,10 +126,14 @@ pub enum Position {
     End,
 }
 
-impl Position {
+impl Default for Position {
     /// The beginning.
-    pub const START: Self = Self::Resources(0, None);
+    fn default() -> Self {
+        Self::Resources(0, None)
+    }
+}
 
+impl Position {
     /// What follows a line that was written.
     ///
     /// # Errors
@@ -133,7 +141,7 @@ impl Position {
     pub fn after(line: &Line, types: &[ResourceType]) -> Result<Self, &'static str> {
         let id = |text: &str| ResourceId::parse(text).ok_or("an identifier is none of ours");
         match line {
-            Line::Header(_) => Ok(Self::START),
+            Line::Header(_) => Ok(Self::default()),
             Line::Resource(line) if line.resource_type == GROUP => {
                 Ok(Self::Members(id(&line.id)?, None))
             }

@@ -14,7 +14,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use scim_core::auth::{KeySource, Providers, Registry, token};
+use scim_core::auth::{KeySource, Providers, Registry, Url, token};
 use scim_core::port::Random;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -89,7 +89,10 @@ pub(crate) fn run(args: Args) -> Result<()> {
         upstream_token.is_some(),
     )?;
 
-    let (filter, providers) = provider_clusters(filter)?;
+    let (mut filter, mut clusters) = provider_clusters(filter)?;
+    clusters.extend(registry_cluster(&mut filter)?);
+    let registry_credential = filter.pointer("/registry/credential_env").and_then(Value::as_str);
+    let registry_credential = registry_credential.map(str::to_owned);
     let wasm = args.filter.map_or_else(plugins::envoy_filter, Ok)?;
     let envoy = envoy::find()?;
     let listen = free_port(args.listen)?;
@@ -98,14 +101,16 @@ pub(crate) fn run(args: Args) -> Result<()> {
         Some(address) => Admin::Tcp(address),
         None => Admin::Socket(directory.path().join("admin.sock")),
     };
+    let own = upstream_token.as_ref().map(|_| UPSTREAM_TOKEN_ENV.to_owned());
+    let variables: Vec<String> = own.into_iter().chain(registry_credential).collect();
     let bootstrap = Bootstrap {
         listen,
         admin: &admin,
         upstream: &upstream,
-        providers: &providers,
+        clusters: &clusters,
         wasm: &wasm,
         filter: &filter,
-        upstream_token: upstream_token.is_some(),
+        variables: &variables,
     };
     let file = directory.path().join("envoy.json");
     fs::write(&file, serde_json::to_vec_pretty(&bootstrap.to_json()?)?)?;
@@ -199,12 +204,13 @@ fn filter_configuration(
     if root.contains_key("upstream") {
         bail!("`upstream`: is given by --upstream and --upstream-token");
     }
+    let polled = root.contains_key("registry");
     let clients = root.entry("clients").or_insert_with(|| json!([]));
     let Some(clients) = clients.as_array_mut() else {
         bail!("`clients`: must be an array");
     };
     let made = match token {
-        None if clients.is_empty() => Some(token::generate(&System)),
+        None if clients.is_empty() && !polled => Some(token::generate(&System)),
         _ => None,
     };
     if let Some(token) = token.or(made.as_deref()) {
@@ -253,6 +259,20 @@ fn provider_clusters(mut filter: Value) -> Result<(Value, Vec<(String, Upstream)
         clusters.push((name, address));
     }
     Ok((filter, clusters))
+}
+
+/// The cluster of the registry that is polled, if one is.
+fn registry_cluster(filter: &mut Value) -> Result<Option<(String, Upstream)>> {
+    let Some(registry) = filter.get_mut("registry").and_then(Value::as_object_mut) else {
+        return Ok(None);
+    };
+    let url = registry.get("url").and_then(Value::as_str).and_then(Url::parse);
+    let url = url.context("`registry.url`: must be an https URL, or http on the same machine")?;
+    let scheme = if url.secure { "https" } else { "http" };
+    let address = Upstream::parse(&format!("{scheme}://{}", url.authority))?;
+    let name = registry.entry("cluster").or_insert_with(|| "registry".into());
+    let name = name.as_str().context("`registry.cluster`: must be a string")?.to_owned();
+    Ok(Some((name, address)))
 }
 
 fn read_configuration(file: &Path) -> Result<Map<String, Value>> {

@@ -16,6 +16,8 @@ const REQUEST_ID_BYTES: usize = 128;
 pub(crate) struct Audit {
     pub(crate) method: &'static str,
     pub(crate) endpoint: String,
+    pub(crate) resource: String,
+    pub(crate) tenant: String,
     pub(crate) client: String,
     pub(crate) dialect: &'static str,
     pub(crate) request_id: String,
@@ -38,6 +40,8 @@ impl Audit {
         let fields = [
             ("method", self.method),
             ("endpoint", &self.endpoint),
+            ("resource", &self.resource),
+            ("tenant", &self.tenant),
             ("client", &self.client),
             ("dialect", self.dialect),
             ("request_id", &self.request_id),

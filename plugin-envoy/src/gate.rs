@@ -12,6 +12,8 @@ use scim_core::protocol::route::{self, Endpoint, Route};
 
 use crate::answer::{self, Audit, MEDIA_TYPE};
 use crate::host::{self, Header};
+use crate::limit;
+use crate::registry::Access;
 use crate::root::Shared;
 
 /// What is to be done with the request's body.
@@ -73,15 +75,24 @@ pub(crate) fn judge(
         route::check_method(method, &route.endpoint)?;
         return Ok(Verdict::Alive);
     }
-    if route.tenant.is_some() {
-        return Err(Error::not_found("nothing is served on this path"));
+    if !config.enabled {
+        return Err(Error::forbidden("SCIM is switched off here"));
+    }
+    if let Endpoint::Item { id, .. } = &route.endpoint {
+        id.clone_into(&mut audit.resource);
     }
 
     let now_s = host::now_s().ok_or_else(|| Error::unavailable("there is no time", 1))?;
-    let Some(client) = authenticate(shared, &values("authorization"), now_s)? else {
+    let access = shared.access();
+    access.check()?;
+    let Some(client) = authenticate(shared, &access, &values("authorization"), now_s)? else {
         return Ok(Verdict::Wait);
     };
+    let tenant = route.tenant.as_deref();
+    admission::permit(&client, tenant, method, &route.endpoint, &endpoints)?;
     client.name.clone_into(&mut audit.client);
+    tenant.unwrap_or("default").clone_into(&mut audit.tenant);
+    limit::client(&shared.prefix, &access.clients, &client)?;
     let of_headers = || {
         Dialect::of_headers(headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())))
     };
@@ -98,10 +109,11 @@ pub(crate) fn judge(
 /// The client that sends a request; `None` if that is known only when keys have come.
 fn authenticate(
     shared: &Shared,
+    access: &Access,
     authorization: &[&[u8]],
     now_s: u64,
 ) -> Result<Option<Rc<Client>>, Error> {
-    let (clients, providers) = (&shared.config.clients, &shared.config.providers);
+    let (clients, providers) = (&access.clients, &access.providers);
     let of_claims = |place: usize, claims: &_| {
         let provider = providers.all().get(place).ok_or_else(|| JwtError::Issuer.refusal())?;
         admission::client_of(clients, provider, claims, now_s).map(Some)
@@ -117,7 +129,7 @@ fn authenticate(
         Err(unknown) if unknown.reason() == "unknown_token" && admission::is_jwt(token) => {}
         known => return known.map(Some),
     }
-    let keys = |place| shared.keys.get(place);
+    let keys = |place| access.keys.get(place);
     match admission::verify(token, providers, keys, &shared.signatures, now_s) {
         Err(error) => Err(error.refusal()),
         Ok(Checked::Verified(place, claims)) => {
@@ -126,7 +138,7 @@ fn authenticate(
             client
         }
         Ok(Checked::Missing(place, need))
-            if shared.keys.ask(providers.all(), place, need, now_s) =>
+            if access.keys.ask(providers.all(), place, need, now_s) =>
         {
             Ok(None)
         }
@@ -194,6 +206,7 @@ fn forward(
 ) -> Result<(), Error> {
     let mut done = true;
     let config = &shared.config;
+    let base = config.upstream_base_of(route.tenant.as_deref());
     let original_host = headers.iter().find(|(name, _)| name == ":authority");
     for (name, _) in headers.iter().filter(|(name, _)| !name.starts_with(':')) {
         if header::is_spoofable(name, &config.identity_header) {
@@ -203,7 +216,7 @@ fn forward(
     // What the upstream sends is read here; compressed, it could not be.
     done &= host::remove_request_header("accept-encoding");
     done &= host::remove_request_header("content-encoding");
-    done &= host::set_request_header(":path", route.to_target(&config.upstream_base).as_bytes());
+    done &= host::set_request_header(":path", route.to_target(&base).as_bytes());
     done &= host::set_request_header("accept", MEDIA_TYPE.as_bytes());
     if body == Body::Canonicalize {
         done &= host::set_request_header("content-type", MEDIA_TYPE.as_bytes());

@@ -7,8 +7,7 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, LogLevel, MapType, Status};
-use scim_core::auth::keys::ANSWER_BYTES;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};
 use scim_core::port::http::{Call, Reply};
 use sha2::{Digest, Sha256};
 
@@ -20,6 +19,40 @@ pub(crate) type Header = (String, Vec<u8>);
 pub(crate) fn now_s() -> Option<u64> {
     let now = hostcalls::get_current_time().ok()?;
     now.duration_since(UNIX_EPOCH).ok().map(|elapsed| elapsed.as_secs())
+}
+
+/// Microseconds since 1970-01-01T00:00:00Z; in any callback.
+pub(crate) fn now_us() -> Option<u64> {
+    let now = hostcalls::get_current_time().ok()?;
+    u64::try_from(now.duration_since(UNIX_EPOCH).ok()?.as_micros()).ok()
+}
+
+/// Where the request comes from, by Envoy's own reckoning: address and port; in a stream's
+/// callbacks.
+pub(crate) fn source_address() -> Option<String> {
+    let address = hostcalls::get_property(vec!["source", "address"]).ok().flatten();
+    String::from_utf8(address?).ok()
+}
+
+/// Makes a counter known; in any callback. Its number.
+pub(crate) fn define_counter(name: &str) -> Option<u32> {
+    hostcalls::define_metric(MetricType::Counter, name).ok()
+}
+
+/// Makes a gauge known; in any callback. Its number.
+pub(crate) fn define_gauge(name: &str) -> Option<u32> {
+    hostcalls::define_metric(MetricType::Gauge, name).ok()
+}
+
+/// Adds one to a counter.
+pub(crate) fn count(counter: u32) {
+    // A statistic that is missing hurts nobody.
+    let _ = hostcalls::increment_metric(counter, 1);
+}
+
+/// Sets a gauge.
+pub(crate) fn set_gauge(gauge: u32, value: u64) {
+    let _ = hostcalls::record_metric(gauge, value);
 }
 
 /// The filter's configuration; in `on_configure` only.
@@ -160,14 +193,15 @@ pub(crate) fn call(cluster: &str, call: &Call, seconds: u64) -> Option<u32> {
 
 /// The answer to a call; in `on_http_call_response`. One that did not come has Envoy's own status,
 /// 503 or 504, or 0.
-pub(crate) fn reply(body_size: usize) -> Reply {
+/// Of the body at most `max` bytes and one more are read.
+pub(crate) fn reply(body_size: usize, max: usize) -> Reply {
     let fields = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).unwrap_or_default();
     let texts = fields.into_iter();
     let headers: Vec<(String, String)> =
         texts.filter_map(|(name, value)| Some((name, String::from_utf8(value).ok()?))).collect();
     let status = headers.iter().find(|(name, _)| name == ":status");
     let status = status.and_then(|(_, text)| text.parse().ok()).unwrap_or_default();
-    let size = body_size.min(ANSWER_BYTES + 1);
+    let size = body_size.min(max.saturating_add(1));
     let body = if size == 0 {
         None
     } else {

@@ -13,6 +13,7 @@ use scim_core::auth::jwt::JwkSet;
 use scim_core::auth::keys::{self, FetchError, Next, Stage};
 use scim_core::auth::{Issuer, KeySource, Provider};
 use scim_core::port::http::Reply;
+use sha2::{Digest, Sha256};
 
 use crate::host;
 
@@ -25,7 +26,7 @@ struct Known {
     newer: bool,
 }
 
-/// A call that has not ended.
+/// A call that has not ended, for the provider at a place of one list of providers.
 #[derive(Clone, Copy)]
 pub(crate) struct Calling {
     place: usize,
@@ -34,16 +35,17 @@ pub(crate) struct Calling {
 
 /// The keys of all providers.
 pub(crate) struct KeyRing {
-    /// The beginning of the names in shared data.
-    prefix: String,
+    /// The beginnings of the names in shared data, by provider.
+    names: Vec<String>,
     known: RefCell<Vec<Known>>,
 }
 
 impl KeyRing {
     /// The keys of `providers` that are in shared data already.
-    pub(crate) fn new(prefix: String, providers: &[Provider]) -> Self {
+    pub(crate) fn new(prefix: &str, providers: &[Provider]) -> Self {
         let known = providers.iter().map(|_| Known::default()).collect();
-        let ring = Self { prefix, known: RefCell::new(known) };
+        let names = providers.iter().map(|provider| name_of(prefix, provider)).collect();
+        let ring = Self { names, known: RefCell::new(known) };
         for (place, _) in remote(providers) {
             // A swap needs something to be swapped; the one that comes first wins.
             if host::shared(&ring.name(place, "state")).0.is_none() {
@@ -111,7 +113,7 @@ impl KeyRing {
     pub(crate) fn answered(
         &self,
         providers: &[Provider],
-        calling: Calling,
+        calling: &Calling,
         reply: &Reply,
         now_s: u64,
     ) -> Option<(u32, Calling)> {
@@ -172,8 +174,16 @@ impl KeyRing {
     }
 
     fn name(&self, place: usize, what: &str) -> String {
-        format!("{}/{what}/{place}", self.prefix)
+        format!("{}/{what}", self.names.get(place).map_or("", String::as_str))
     }
+}
+
+/// What another issuer has fetched, or from another address, is not this one's: places in the list
+/// of providers may change.
+fn name_of(prefix: &str, provider: &Provider) -> String {
+    let issuer = provider.issuer.as_ref();
+    let identity = issuer.map(|issuer| format!("{} {:?}", issuer.identifier, issuer.keys));
+    format!("{prefix}/keys/{:x}", Sha256::digest(identity.unwrap_or_default()))
 }
 
 fn remote(providers: &[Provider]) -> impl Iterator<Item = (usize, &Issuer)> {

@@ -5,6 +5,8 @@
 //!  stream.rs  one request: which callback does what
 //!  gate.rs    what becomes of a request's head     answer.rs   answers in SCIM's form
 //!  keys.rs    keys of providers, fetched once for all workers
+//!  registry.rs  clients, polled once for all workers
+//!  limit.rs   how often somebody may ask   metrics.rs  counters in Envoy's statistics
 //!  signature.rs  their signatures          host.rs    the only file that talks to Envoy
 //! ```
 //!
@@ -17,6 +19,9 @@ mod config;
 mod gate;
 mod host;
 mod keys;
+mod limit;
+mod metrics;
+mod registry;
 mod root;
 mod signature;
 mod stream;

@@ -8,11 +8,14 @@ use std::time::Duration;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 use scim_core::auth::TokenCache;
+use scim_core::auth::keys::ANSWER_BYTES;
 use scim_core::schema::Catalog;
 
 use crate::config::Config;
 use crate::host;
-use crate::keys::{Calling, KeyRing};
+use crate::keys;
+use crate::metrics::Metrics;
+use crate::registry::{self, Access};
 use crate::signature::Signatures;
 use crate::stream::{Request, Stream};
 
@@ -29,7 +32,10 @@ const WAITING: usize = 1024;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) catalog: Catalog,
-    pub(crate) keys: KeyRing,
+    /// The beginning of all names in shared data.
+    pub(crate) prefix: String,
+    pub(crate) metrics: Metrics,
+    access: RefCell<Rc<Access>>,
     pub(crate) tokens: RefCell<TokenCache>,
     pub(crate) signatures: Signatures,
     waiting: RefCell<Vec<(u32, Weak<RefCell<Request>>)>>,
@@ -37,6 +43,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Who may send requests, now.
+    pub(crate) fn access(&self) -> Rc<Access> {
+        Rc::clone(&self.access.borrow())
+    }
+
     /// Lets a request wait: it is woken soon. `false` if too many wait already.
     pub(crate) fn wait(&self, context: u32, stream: &Rc<RefCell<Request>>) -> bool {
         let mut waiting = self.waiting.borrow_mut();
@@ -50,6 +61,13 @@ impl Shared {
         }
         room
     }
+}
+
+/// What a call is for.
+#[derive(Clone, Copy)]
+enum Calling {
+    Keys(keys::Calling),
+    Registry,
 }
 
 /// A filter that may be configured already.
@@ -79,9 +97,19 @@ impl Context for Root {
         let (Some(shared), Some(calling)) = (self.shared.clone(), self.calls.remove(&token)) else {
             return;
         };
-        let (reply, now_s) = (host::reply(body_size), host::now_s().unwrap_or_default());
-        let providers = shared.config.providers.all();
-        self.calls.extend(shared.keys.answered(providers, calling, &reply, now_s));
+        let now_s = host::now_s().unwrap_or_default();
+        match calling {
+            Calling::Registry => {
+                let reply = host::reply(body_size, registry::ANSWER_BYTES);
+                registry::answered(&shared.config, &shared.prefix, &reply, now_s);
+            }
+            Calling::Keys(calling) => {
+                let reply = host::reply(body_size, ANSWER_BYTES);
+                let access = shared.access();
+                let next = access.keys.answered(access.providers.all(), &calling, &reply, now_s);
+                self.calls.extend(next.map(|(token, calling)| (token, Calling::Keys(calling))));
+            }
+        }
     }
 }
 
@@ -90,15 +118,18 @@ impl RootContext for Root {
         let text = host::configuration().unwrap_or_default();
         match Config::parse(&text, |name| std::env::var(name).ok()) {
             Ok(config) => {
-                let keys = KeyRing::new(host::state_prefix(&text), config.providers.all());
-                if !config.providers.all().is_empty() {
+                let prefix = host::state_prefix(&text);
+                let access = RefCell::new(Access::new(&config, &prefix));
+                if !config.providers.all().is_empty() || config.source.is_some() {
                     // The first one comes at once: keys are there before requests are.
                     host::set_tick(TICK_WAITING);
                 }
                 self.shared = Some(Rc::new(Shared {
                     config,
                     catalog: Catalog::default(),
-                    keys,
+                    prefix,
+                    metrics: Metrics::default(),
+                    access,
                     tokens: RefCell::new(TokenCache::new(TOKEN_CACHE_BYTES)),
                     signatures: Signatures::probe(),
                     waiting: RefCell::default(),
@@ -118,10 +149,19 @@ impl RootContext for Root {
 
     fn on_tick(&mut self) {
         let (Some(shared), Some(now_s)) = (self.shared.clone(), host::now_s()) else { return };
-        let (changed, calls) = shared.keys.tick(shared.config.providers.all(), now_s);
-        self.calls.extend(calls);
-        if changed {
-            // A key may be gone, and what it signed with it.
+        let (next, poll) =
+            shared.access().tick(&shared.config, &shared.prefix, &shared.metrics, now_s);
+        self.calls.extend(poll.map(|token| (token, Calling::Registry)));
+        let renewed = next.is_some();
+        if let Some(next) = next {
+            shared.access.replace(next);
+        }
+        let access = shared.access();
+        let (changed, calls) = access.keys.tick(access.providers.all(), now_s);
+        self.calls
+            .extend(calls.into_iter().map(|(token, calling)| (token, Calling::Keys(calling))));
+        if changed || renewed {
+            // A key may be gone, and what it signed with it; providers may have other places.
             shared.tokens.borrow_mut().clear();
         }
         self.wake(&shared);

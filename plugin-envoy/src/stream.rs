@@ -15,6 +15,7 @@ use scim_core::protocol::Error;
 use crate::answer::{self, Audit, MEDIA_TYPE};
 use crate::gate::{self, Admitted, Body, Verdict};
 use crate::host;
+use crate::limit;
 use crate::root::Shared;
 
 /// Seconds for which a request waits for keys.
@@ -74,6 +75,12 @@ impl Stream {
 }
 
 impl Request {
+    fn count(&self, reason: &str) {
+        if let Some(shared) = &self.shared {
+            shared.metrics.count(&self.audit, reason);
+        }
+    }
+
     /// Keys may have come: the head is judged anew, in `on_tick`, acting for its stream. Whether it
     /// still waits.
     pub(crate) fn wake(&mut self, shared: &Shared) -> bool {
@@ -104,11 +111,13 @@ impl Request {
     fn judge(&mut self, shared: &Shared, ends: bool) -> Result<Verdict, Error> {
         let headers = host::request_headers();
         gate::judge(shared, &headers, ends, &mut self.audit)
+            .map_err(|error| limit::refused(&shared.prefix, error))
     }
 
     fn refuse(&mut self, error: &Error) -> Action {
         self.state = State::Answered;
         self.audit.answered(error.reason(), error.status());
+        self.count(error.reason());
         if !self.answering {
             answer::refuse(error, &self.audit.request_id);
         }
@@ -118,6 +127,7 @@ impl Request {
     fn pass(&mut self) -> Action {
         self.state = State::Passed;
         self.audit.passed();
+        self.count("passed");
         Action::Continue
     }
 

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::UPSTREAM_TOKEN_ENV;
 use super::upstream::Upstream;
 
 /// Bytes of a request body that the filter takes unless its configuration says another number.
@@ -20,6 +19,12 @@ const REQUEST_TIMEOUT: &str = "60s";
 /// The audit line that the filter leaves. The path is no part of it: filters hold personal data.
 const ACCESS_LOG: &str = "%START_TIME% %RESPONSE_CODE% %DURATION%ms \
                           %FILTER_STATE(wasm.scim_audit:PLAIN)%\n";
+/// How Envoy finds labels in the names of the filter's counters.
+const STATS_TAGS: [(&str, &str); 3] = [
+    ("result", r"(\.result=([^;]+))"),
+    ("client", r"(;client=([^;]+))"),
+    ("tenant", r"(;tenant=([^;]+))"),
+];
 /// Where systems keep the certificates that they trust.
 const SYSTEM_CA_FILES: [&str; 4] = [
     "/etc/ssl/certs/ca-certificates.crt",
@@ -41,11 +46,12 @@ pub(super) struct Bootstrap<'a> {
     pub(super) listen: SocketAddr,
     pub(super) admin: &'a Admin,
     pub(super) upstream: &'a Upstream,
-    /// The identity providers, by the names of their clusters.
-    pub(super) providers: &'a [(String, Upstream)],
+    /// Whom the filter itself calls, by the names of their clusters.
+    pub(super) clusters: &'a [(String, Upstream)],
     pub(super) wasm: &'a Path,
     pub(super) filter: &'a Value,
-    pub(super) upstream_token: bool,
+    /// The environment variables that the filter sees.
+    pub(super) variables: &'a [String],
 }
 
 impl Bootstrap<'_> {
@@ -59,6 +65,10 @@ impl Bootstrap<'_> {
         let buffer = body_bytes.unwrap_or(BODY_BYTES).saturating_add(BODY_HEADROOM);
         Ok(json!({
             "admin": {"address": admin},
+            // The labels of the filter's counters.
+            "stats_config": {"stats_tags": STATS_TAGS.map(|(name, pattern)| {
+                json!({"tag_name": name, "regex": pattern})
+            })},
             "static_resources": {
                 "listeners": [{
                     "name": "scim",
@@ -114,7 +124,6 @@ impl Bootstrap<'_> {
     }
 
     fn filter(&self) -> Result<Value> {
-        let keys = if self.upstream_token { json!([UPSTREAM_TOKEN_ENV]) } else { json!([]) };
         Ok(json!({
             "name": "scim",
             "typed_config": {
@@ -134,7 +143,7 @@ impl Bootstrap<'_> {
                         "vm_id": "scim",
                         "runtime": "envoy.wasm.runtime.v8",
                         "code": {"local": {"filename": text(self.wasm)?}},
-                        "environment_variables": {"host_env_keys": keys},
+                        "environment_variables": {"host_env_keys": self.variables},
                     },
                 },
             },
@@ -142,8 +151,8 @@ impl Bootstrap<'_> {
     }
 
     fn clusters(&self) -> Result<Vec<Value>> {
-        let providers = self.providers.iter().map(|(name, address)| cluster(name, address));
-        core::iter::once(cluster("upstream", self.upstream)).chain(providers).collect()
+        let others = self.clusters.iter().map(|(name, address)| cluster(name, address));
+        core::iter::once(cluster("upstream", self.upstream)).chain(others).collect()
     }
 }
 

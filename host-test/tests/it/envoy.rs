@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod admission;
 mod attacks;
 mod bodies;
 mod configuration;
@@ -20,5 +21,6 @@ mod imitation;
 mod issuer;
 mod life;
 mod paths;
+mod polling;
 mod tokens;
 mod upstream;

@@ -8,8 +8,13 @@ use alloc::rc::Rc;
 use super::freshness::Need;
 use super::jwt::{Claims, JwkSet, JwtError, Token, Verifier};
 use super::provider::{KeySource, Provider, Providers};
-use super::{Client, Registry, bearer};
+use super::{Access, Client, Registry, bearer};
+
 use crate::protocol::Error;
+use crate::protocol::route::Endpoint;
+
+/// The tenant that a path without one means.
+const DEFAULT_TENANT: &str = "default";
 
 /// The bearer token of a request: the only credential that it carries.
 ///
@@ -68,6 +73,39 @@ pub fn verify(
         }
     };
     token.verify(&keys, &expected, verifier).map(|claims| Checked::Verified(place, claims))
+}
+
+/// Whether a client may do what a request asks for, in the tenant that its path names; no tenant is
+/// the default one, and so is one of the name `default`. `endpoints` are those of all types.
+///
+/// # Errors
+/// 401 for a client of another tenant, as for a tenant that does not exist; 403 beyond its scopes.
+pub fn permit(
+    client: &Client,
+    tenant: Option<&str>,
+    method: &str,
+    endpoint: &Endpoint,
+    endpoints: &[&str],
+) -> Result<(), Error> {
+    if client.tenant.as_deref().unwrap_or(DEFAULT_TENANT) != tenant.unwrap_or(DEFAULT_TENANT) {
+        return Err(super::unknown_tenant());
+    }
+    let allow = |access, name: &str| client.scopes.allow(access, name);
+    let all = |access| endpoints.iter().all(|name| allow(access, name));
+    let permitted = match endpoint {
+        Endpoint::Collection(name) | Endpoint::Item { endpoint: name, .. } => {
+            allow(Access::of(method, false), name)
+        }
+        Endpoint::Search(Some(name)) => allow(Access::Read, name),
+        Endpoint::Root | Endpoint::Search(None) => all(Access::Read),
+        // Nobody behind this looks at each operation, or at whose resource it is.
+        Endpoint::Bulk | Endpoint::Me => all(Access::of(method, false)),
+        Endpoint::ServiceProviderConfig
+        | Endpoint::ResourceTypes(_)
+        | Endpoint::Schemas(_)
+        | Endpoint::Alive => true,
+    };
+    if permitted { Ok(()) } else { Err(super::insufficient_scope()) }
 }
 
 /// The client that verified claims speak of, now.

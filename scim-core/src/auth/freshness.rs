@@ -125,6 +125,13 @@ impl Fetches {
         self.generation = self.generation.saturating_add(1);
     }
 
+    /// The call has said that what is there is current still.
+    pub const fn confirm(&mut self, now_s: u64) {
+        self.fetched_s = now_s;
+        self.pending_s = 0;
+        self.failures = 0;
+    }
+
     /// The call has brought nothing of use. What was there before stays.
     pub const fn fail(&mut self) {
         self.pending_s = 0;
@@ -275,5 +282,8 @@ mod tests {
             assert_eq!(Fetches::decode(broken), Fetches::default());
         }
         assert_eq!((fetches.generation(), fetches.age_s(NOW_S + 9)), (1, Some(9)));
+        fetches.confirm(NOW_S + 9);
+        assert_eq!((fetches.generation(), fetches.age_s(NOW_S + 9)), (1, Some(0)));
+        assert_eq!(fetches.step(NOW_S + 9, &PACE, Need::Current), Step::Rest);
     }
 }

@@ -3,6 +3,7 @@
 pub mod admission;
 mod base64url;
 mod bearer;
+pub mod bucket;
 mod client;
 pub mod freshness;
 pub mod header;
@@ -11,6 +12,7 @@ pub mod keys;
 mod provider;
 mod registry;
 mod scope;
+pub mod source;
 pub mod token;
 mod token_cache;
 mod url;

@@ -23,7 +23,7 @@ impl Url {
     /// Reads an absolute address; `None` for another scheme than `https` (`http` on the same
     /// machine), for a user in it, a fragment, and characters that a URL does not have.
     #[must_use]
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let (secure, rest) = match text.split_once("://")? {
             ("https", rest) => (true, rest),
             ("http", rest) => (false, rest),

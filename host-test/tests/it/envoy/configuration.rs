@@ -24,7 +24,13 @@ fn with(configuration: &Value, upstream: &str) -> (Command, NamedTempFile) {
 fn a_wrong_configuration_refuses_to_start_and_names_the_field() {
     for (configuration, field) in [
         (json!({"colour": 1}), "`colour`"),
-        (json!({"bases": ["/v2/{tenant}"]}), "`bases`"),
+        (json!({"bases": ["/v2/{tenant}"]}), "`upstream.base`"),
+        (json!({"enabled": "no"}), "`enabled`"),
+        (json!({"registry": {"url": "https://127.0.0.1:1/r", "poll": 1}}), "`registry.poll`"),
+        (
+            json!({"clients": [{"name": "a", "provider": "p", "method": "jwt", "subject": "s"}]}),
+            "`clients[0].provider`",
+        ),
         (json!({"limits": {"body_bytes": 0}}), "`limits.body_bytes`"),
         (json!({"limits": {"bodies": 1}}), "`limits.bodies`"),
         (json!({"identity_header": "authorization"}), "`identity_header`"),

@@ -168,3 +168,41 @@ fn only_what_looks_like_a_jwt_is_taken_for_one() {
         assert_eq!(is_jwt(text), is, "{text}");
     }
 }
+
+#[test]
+fn a_client_is_of_one_tenant_and_has_its_scopes() {
+    use super::permit;
+    use crate::protocol::route::Endpoint;
+    let clients = json!([
+        {"name": "a", "tokens": []},
+        {"name": "b", "tenant": "acme", "scopes": ["read"], "tokens": []},
+    ]);
+    let registry = Registry::from_json(&clients).unwrap();
+    let at = |name: &str, tenant: Option<&str>, method: &str, endpoint: &Endpoint| {
+        let client = registry.client(name).unwrap();
+        let permitted = permit(client, tenant, method, endpoint, &["Users", "Groups"]);
+        permitted.map_or_else(|error| error.status(), |()| 200)
+    };
+    let users = Endpoint::Collection("Users".into());
+    let status = |name: &str, tenant, method: &str| at(name, tenant, method, &users);
+    for (name, tenant, expected) in [
+        ("a", None, 200),
+        ("a", Some("default"), 200),
+        ("a", Some("acme"), 401),
+        ("b", None, 401),
+        ("b", Some("Acme"), 401),
+        ("b", Some("acme"), 200),
+    ] {
+        assert_eq!(status(name, tenant, "GET"), expected, "{name} {tenant:?}");
+    }
+    assert_eq!(status("b", Some("acme"), "POST"), 403);
+    for (method, endpoint, expected) in [
+        ("POST", Endpoint::Search(None), 200),
+        ("GET", Endpoint::Root, 200),
+        ("POST", Endpoint::Bulk, 403),
+        ("PATCH", Endpoint::Me, 403),
+        ("GET", Endpoint::Schemas(None), 200),
+    ] {
+        assert_eq!(at("b", Some("acme"), method, &endpoint), expected, "{method} {endpoint:?}");
+    }
+}

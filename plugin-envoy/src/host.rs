@@ -4,7 +4,8 @@
 //! filter. So each function tells in which callbacks it may be called; there Envoy answers only
 //! with what the SDK expects. Header values are bytes: a value need not be UTF-8.
 
-use std::time::{Duration, UNIX_EPOCH};
+use core::time::Duration;
+use std::time::UNIX_EPOCH;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType, Status};

@@ -4,7 +4,7 @@
 //! was fetched. Whoever writes the beginning of a call by compare-and-swap makes the call. Each
 //! worker reads a set when its number has risen; so does one whose VM was made anew.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use proxy_wasm::types::LogLevel;
@@ -62,13 +62,13 @@ impl KeyRing {
     }
 
     /// Whether it is worth waiting for keys of the provider at `place`.
-    pub(crate) fn ask(&self, providers: &[Provider], place: usize, need: Need, now_s: u64) -> bool {
-        let Some(pace) = pace(providers, place) else { return false };
+    pub(crate) fn ask(&self, all: &[Provider], place: usize, need: Need, now_s: u64) -> bool {
+        let Some(own) = pace_of(all, place) else { return false };
         let (state, _) = self.state(place);
         let known = self.known.borrow().get(place).map_or(0, |known| known.generation);
         // Another worker has fetched them already.
-        let arrived = state.generation() != known && state.usable(now_s, &pace);
-        let worth = arrived || state.step(now_s, &pace, need) != Step::Rest;
+        let arrived = state.generation() != known && state.usable(now_s, &own);
+        let worth = arrived || state.step(now_s, &own, need) != Step::Rest;
         if let (true, Need::Newer, Some(known)) =
             (worth, need, self.known.borrow_mut().get_mut(place))
         {
@@ -192,7 +192,7 @@ fn remote(providers: &[Provider]) -> impl Iterator<Item = (usize, &Issuer)> {
     issuers.filter(|(_, issuer)| !matches!(issuer.keys, KeySource::Inline(_)))
 }
 
-fn pace(providers: &[Provider], place: usize) -> Option<Pace> {
+fn pace_of(providers: &[Provider], place: usize) -> Option<Pace> {
     providers.get(place)?.issuer.as_ref().map(keys::pace)
 }
 

@@ -1,6 +1,6 @@
 //! Counters in Envoy's statistics, with a bounded number of labels.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::answer::Audit;

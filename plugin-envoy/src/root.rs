@@ -1,9 +1,9 @@
 //! One filter in one worker: configuration, keys, and a stream for each request.
 
-use std::cell::{Cell, RefCell};
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
@@ -61,6 +61,20 @@ impl Shared {
         }
         room
     }
+
+    /// Lets those that wait look again; in `on_tick`.
+    fn wake(&self) {
+        let waiting = self.waiting.take();
+        for (context, stream) in waiting {
+            let Some(request) = stream.upgrade() else { continue };
+            if host::act_for(context) && request.borrow_mut().wake(self) {
+                self.waiting.borrow_mut().push((context, stream));
+            }
+        }
+        if self.waiting.borrow().is_empty() && self.hurried.replace(false) {
+            host::set_tick(TICK);
+        }
+    }
 }
 
 /// What a call is for.
@@ -75,21 +89,6 @@ enum Calling {
 pub(crate) struct Root {
     shared: Option<Rc<Shared>>,
     calls: BTreeMap<u32, Calling>,
-}
-
-impl Root {
-    fn wake(&self, shared: &Shared) {
-        let waiting = shared.waiting.take();
-        for (context, stream) in waiting {
-            let Some(request) = stream.upgrade() else { continue };
-            if host::act_for(context) && request.borrow_mut().wake(shared) {
-                shared.waiting.borrow_mut().push((context, stream));
-            }
-        }
-        if shared.waiting.borrow().is_empty() && shared.hurried.replace(false) {
-            host::set_tick(TICK);
-        }
-    }
 }
 
 impl Context for Root {
@@ -164,7 +163,7 @@ impl RootContext for Root {
             // A key may be gone, and what it signed with it; providers may have other places.
             shared.tokens.borrow_mut().clear();
         }
-        self.wake(&shared);
+        shared.wake();
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -4,7 +4,7 @@
 //! with trailers no body callback ever sees the end. Every callback acts by the state alone, so
 //! that none can touch what has been sent on already.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::rc::Rc;
 
 use proxy_wasm::traits::{Context, HttpContext};

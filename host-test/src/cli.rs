@@ -45,6 +45,7 @@ enum Command {
 }
 
 /// Runs the command that the program was called with; errors go to stderr.
+#[must_use]
 pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(args) => up::run(&args).map(|()| true),

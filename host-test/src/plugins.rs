@@ -50,12 +50,14 @@ pub(crate) fn one_key_component() -> anyhow::Result<PathBuf> {
 }
 
 /// The checkout that this program was built from.
+#[must_use]
 pub fn checkout() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
 }
 
 /// Cargo's target directory.
+#[must_use]
 pub fn target_dir() -> PathBuf {
     match std::env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty()) {
         Some(folder) => checkout().join(folder),

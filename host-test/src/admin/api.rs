@@ -1,5 +1,6 @@
 //! One request to the admin API.
 
+use core::fmt::Write as _;
 use core::time::Duration;
 
 use anyhow::{Context as _, anyhow};
@@ -10,7 +11,7 @@ use ureq::http::Request;
 use super::Connection;
 
 /// How long one answer may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
 
 /// The admin API of one service.
 pub(super) struct Api {
@@ -71,7 +72,7 @@ impl Api {
                 _ => false,
             });
             if let Some(held) = held {
-                message += &format!("\n  {in_the_way}: {held}");
+                let _ = write!(message, "\n  {in_the_way}: {held}");
             }
         }
         if status.as_u16() == 409 && answer.get("resources").is_some() {

@@ -67,7 +67,7 @@ struct Tenants {
 impl Tenants {
     fn new(config: &Config) -> Self {
         let endpoints = config.catalog.types().iter().map(|known| known.endpoint.to_string());
-        let (bases, limits) = (config.bases.clone(), config.limits.clone());
+        let (bases, limits) = (config.bases.clone(), config.limits);
         Self { bases, endpoints: endpoints.collect(), limits }
     }
 

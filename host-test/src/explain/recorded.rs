@@ -1,6 +1,6 @@
 //! An application that answers what was recorded, or what one could answer.
 
-use std::cell::RefCell;
+use core::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -77,7 +77,9 @@ impl Recorded {
             "GET" => (200, json!({"id": id, "userName": "someone@example.com", "active": true})),
             "POST" => {
                 let mut kept = body;
-                kept["id"] = "1".into();
+                if let Some(kept) = kept.as_object_mut() {
+                    kept.insert("id".into(), "1".into());
+                }
                 (201, kept)
             }
             "PUT" => (200, body),

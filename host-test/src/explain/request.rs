@@ -219,7 +219,7 @@ fn asked(args: &Args, text: &str) -> anyhow::Result<Asked> {
 fn words(explained: &Value) -> String {
     let mut out = String::new();
     let mut block = |title: &str, line: &str, body: Option<&Value>| {
-        out.push_str(&format!("{title:<12}{line}").trim_end().to_owned());
+        out.push_str(format!("{title:<12}{line}").trim_end());
         out.push('\n');
         for line in body.filter(|body| !body.is_null()).iter().flat_map(|body| {
             let text = format!("{body:#}");

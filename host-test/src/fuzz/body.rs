@@ -29,7 +29,7 @@ pub(super) fn request_body(random: &mut Random) -> Vec<u8> {
     match random.below(20) {
         0 => {
             body =
-                (0..random.below(300)).map(|_| random.one(&[b'{', b'"', 0, 0xff, b'1'])).collect()
+                (0..random.below(300)).map(|_| random.one(&[b'{', b'"', 0, 0xff, b'1'])).collect();
         }
         1 => body = "[".repeat(random.below(20_000)).into_bytes(),
         2 => {

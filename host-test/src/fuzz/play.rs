@@ -119,7 +119,7 @@ pub(super) fn group(
     program: &Rc<Program>,
     seed: u64,
     group: u64,
-    mut seen: impl FnMut(u16, bool),
+    mut tell: impl FnMut(u16, bool),
 ) -> Result<Option<Wrong>> {
     let mut envoy = Envoy::start(program, settings(seed, group), 1)?;
     let mut order = Random::of(seed.rotate_left(32), group);
@@ -138,7 +138,7 @@ pub(super) fn group(
         if step(&mut envoy, one, &mut order) {
             let one = playing.swap_remove(which);
             match end(&mut envoy, &one) {
-                Ok((status, reached)) => seen(status, reached),
+                Ok((status, reached)) => tell(status, reached),
                 Err(why) => problem = Some((why, one)),
             }
         } else if envoy.is_dead() {

@@ -46,8 +46,8 @@ pub(super) struct Counts {
 /// # Errors
 /// A gateway that does not start.
 pub(super) fn run(seed: u64, runs: core::ops::Range<u64>) -> Result<(Counts, Option<String>)> {
-    let seen = Seen::default();
-    let upstream = upstream(seed, &seen)?;
+    let arrived = Seen::default();
+    let upstream = upstream(seed, &arrived)?;
     let mut gateway = Gateway::start(upstream)?;
     let (next, stop) = (AtomicU64::new(runs.start), AtomicBool::new(false));
     let counts = Mutex::new(Counts::default());
@@ -61,7 +61,7 @@ pub(super) fn run(seed: u64, runs: core::ops::Range<u64>) -> Result<(Counts, Opt
                         break;
                     }
                     let plan = Plan::of(&mut Random::of(seed, run));
-                    if let Err(why) = once(gateway.address, run, &plan, &seen, &counts) {
+                    if let Err(why) = once(gateway.address, run, &plan, &arrived, &counts) {
                         *lock(&wrong) = Some(format!("run {run}: {why}\n{plan:#?}"));
                         stop.store(true, Ordering::Relaxed);
                     }
@@ -89,7 +89,7 @@ fn once(
     gateway: SocketAddr,
     run: u64,
     plan: &Plan,
-    seen: &Seen,
+    arrived: &Seen,
     counts: &Mutex<Counts>,
 ) -> Result<(), String> {
     let io = |error: std::io::Error| format!("the gateway's connection: {error}");
@@ -104,12 +104,11 @@ fn once(
     if plan.request.end == End::Never {
         drop(stream.shutdown(std::net::Shutdown::Write));
     }
-    let client = match wire::read(&mut stream, plan.method == "HEAD") {
-        Ok((_, client)) => client,
-        Err(_) => return Err("no answer in time".into()),
+    let Ok((_, client)) = wire::read(&mut stream, plan.method == "HEAD") else {
+        return Err("no answer in time".into());
     };
     drop(stream);
-    let upstream = lock(seen).remove(&run).unwrap_or_default();
+    let upstream = lock(arrived).remove(&run).unwrap_or_default();
     let reached = upstream.headers.is_some();
     let status = client.status().filter(|_| client.complete);
     let of_envoy = !reached && status == Some(400) && OF_ENVOY.contains(&client.body.as_slice());
@@ -128,25 +127,25 @@ fn once(
 }
 
 /// An application that answers each run as its plan says; its threads end with the process.
-fn upstream(seed: u64, seen: &Seen) -> Result<SocketAddr> {
+fn upstream(seed: u64, arrived: &Seen) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let seen = Arc::clone(seen);
+    let arrived = Arc::clone(arrived);
     thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
-            let seen = Arc::clone(&seen);
-            thread::spawn(move || serve(stream, seed, &seen));
+            let arrived = Arc::clone(&arrived);
+            thread::spawn(move || serve(stream, seed, &arrived));
         }
     });
     Ok(address)
 }
 
-fn serve(mut stream: TcpStream, seed: u64, seen: &Seen) {
+fn serve(mut stream: TcpStream, seed: u64, arrived: &Seen) {
     drop(stream.set_read_timeout(Some(PATIENCE)));
     let Ok((_, received)) = wire::read(&mut stream, false) else { return };
     let run = received.headers.as_ref().map_or("", |headers| headers.text(RUN));
     let Ok(run) = run.parse() else { return };
-    lock(seen).insert(run, received);
+    lock(arrived).insert(run, received);
     let plan = Plan::of(&mut Random::of(seed, run));
     if plan.failure.is_some() {
         return;

@@ -290,11 +290,13 @@ impl Envoy {
     }
 
     /// How often a filter died and was started anew.
+    #[must_use]
     pub fn reloads(&self) -> u64 {
         self.reloads
     }
 
     /// Whether the filter is dead in some worker.
+    #[must_use]
     pub fn is_dead(&self) -> bool {
         self.workers.iter().any(|worker| worker.vms.last().is_some_and(Vm::failed))
     }
@@ -305,11 +307,13 @@ impl Envoy {
     }
 
     /// Metrics by name: values of counters and gauges, counts of histograms.
+    #[must_use]
     pub fn metrics(&self) -> BTreeMap<String, u64> {
         self.process.borrow().metrics()
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z.
+    #[must_use]
     pub fn now_ms(&self) -> u64 {
         self.process.borrow().now_ns / NS_PER_MS
     }

@@ -77,9 +77,9 @@ impl Vm {
         } else {
             half.shown = Some(data);
         }
-        let size = half.body().map_or(0, |body| body.len());
-        let size = u32::try_from(size).unwrap_or(u32::MAX);
-        let verdict = self.on_body(context, side, size, end);
+        let bytes = half.body().map_or(0, |body| body.len());
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let verdict = self.on_body(context, side, bytes, end);
         let Some(stream) = self.stream(context) else { return };
         if stream.half(side).buffering && self.is_too_large(context, side) {
             // Envoy's answer was given before the callback, and comes after it.

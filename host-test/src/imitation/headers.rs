@@ -41,11 +41,13 @@ impl Headers {
     }
 
     /// How many pairs there are.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there is no pair.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -61,11 +63,13 @@ impl Headers {
     }
 
     /// The first value of `name`.
+    #[must_use]
     pub fn first(&self, name: &str) -> Option<&[u8]> {
         self.iter().find(|(known, _)| *known == name.as_bytes()).map(|(_, value)| value)
     }
 
     /// The first value of `name` as text; "" if there is none or it is not UTF-8.
+    #[must_use]
     pub fn text(&self, name: &str) -> &str {
         self.first(name).and_then(|value| core::str::from_utf8(value).ok()).unwrap_or_default()
     }
@@ -97,6 +101,7 @@ impl Headers {
     }
 
     /// The map in the ABI's form: count, lengths, then names and values, each with a NUL.
+    #[must_use]
     pub fn to_abi(&self) -> Vec<u8> {
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
         let mut bytes = number(self.0.len()).to_vec();

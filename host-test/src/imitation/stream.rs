@@ -24,6 +24,7 @@ pub(super) enum Iteration {
 
 /// One of the two ways.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Half {
     pub(super) started: bool,
     pub(super) headers: Headers,
@@ -81,11 +82,13 @@ pub struct Received {
 
 impl Received {
     /// The status of an answer.
+    #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.headers.as_ref()?.text(":status").parse().ok()
     }
 
     /// Whether the length that the head promises, if any, is that of the body.
+    #[must_use]
     pub fn length_is_right(&self) -> bool {
         let length = self.headers.as_ref().and_then(|headers| headers.first("content-length"));
         length.is_none_or(|length| length == self.body.len().to_string().as_bytes())
@@ -107,6 +110,7 @@ pub struct Exchange {
 
 /// A request that is on its way.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Stream {
     pub(super) request: Half,
     pub(super) response: Half,

@@ -54,6 +54,8 @@ impl Program {
     }
 }
 
+/// Context, call, and how many headers, body bytes and trailers it was answered with.
+type Reply = (u32, u32, u32, u32, u32);
 type Head = TypedFunc<(u32, u32, u32), u32>;
 type Trailers = TypedFunc<(u32, u32), u32>;
 
@@ -66,7 +68,7 @@ struct Exports {
     headers: [Option<Head>; 2],
     body: [Option<Head>; 2],
     trailers: [Option<Trailers>; 2],
-    call_response: Option<TypedFunc<(u32, u32, u32, u32, u32), ()>>,
+    call_response: Option<TypedFunc<Reply, ()>>,
     done: Option<TypedFunc<u32, u32>>,
     log: Option<TypedFunc<u32, ()>>,
     delete: Option<TypedFunc<u32, ()>>,
@@ -206,9 +208,9 @@ impl Vm {
         self.call(callback.as_ref(), context, (context, count, end.into())).unwrap_or(0)
     }
 
-    pub(super) fn on_body(&mut self, context: u32, side: Side, size: u32, end: bool) -> u32 {
+    pub(super) fn on_body(&mut self, context: u32, side: Side, bytes: u32, end: bool) -> u32 {
         let callback = of(&self.exports.body, side).clone();
-        self.call(callback.as_ref(), context, (context, size, end.into())).unwrap_or(0)
+        self.call(callback.as_ref(), context, (context, bytes, end.into())).unwrap_or(0)
     }
 
     pub(super) fn on_trailers(&mut self, context: u32, side: Side, count: u32) -> u32 {

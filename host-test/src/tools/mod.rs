@@ -5,6 +5,7 @@ mod export;
 mod file;
 mod import;
 
+use core::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -83,7 +84,10 @@ impl Target {
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
-        hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hash.finalize().iter().take(16).fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
     }
 
     /// The tenant's resource types.

@@ -57,7 +57,7 @@ impl World {
 
     /// A client with a static token; its provider is made first.
     #[track_caller]
-    pub fn client(&self, tenant: &str, name: &str, fields: Value) -> (Client, Value) {
+    pub fn client(&self, tenant: &str, name: &str, fields: &Value) -> (Client, Value) {
         let at = format!("/tenants/{tenant}");
         let provider = json!({"name": format!("idp-{name}"), "kind": "saml"});
         self.ask("POST", &format!("{at}/providers"), Some(&provider));

@@ -54,7 +54,11 @@ fn search(client: &Client, endpoint: &str, member: &str, value: Value) -> client
 fn check(failures: &mut Vec<String>, name: &str, answer: &client::Answer, core: Option<&Error>) {
     let found = (answer.status, answer.body["scimType"].as_str(), answer.body["detail"].as_str());
     let wanted = core.map_or((200, None, None), |error| {
-        (error.status(), error.scim_type().map(|kind| kind.as_str()), Some(error.detail()))
+        (
+            error.status(),
+            error.scim_type().map(scim_core::protocol::ScimType::as_str),
+            Some(error.detail()),
+        )
     });
     if found != wanted {
         failures.push(format!("{name}: {found:?}, wanted {wanted:?}"));

@@ -3,7 +3,7 @@
 //! `SCIM_GROUP_MEMBERS` is the size of the larger one (3000, at most 60,000 since the client takes no
 //! larger answer); the times are printed, not asserted.
 
-use std::fmt::Write as _;
+use core::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 use std::time::Instant;

@@ -1,8 +1,9 @@
 //! Several processes on one Redis, and a Redis that is killed.
 
+use core::net::Ipv4Addr;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::thread;
@@ -104,7 +105,8 @@ fn two_processes_serve_one_tenant_and_one_of_them_dies() {
         for service in [&first, &second] {
             for _ in 0..3 {
                 let client = service.client();
-                scope.spawn(|| write(client, &path, &name, &known));
+                let (path, name, known) = (&path, &name, &known);
+                scope.spawn(move || write(&client, path, name, known));
             }
         }
         thread::sleep(Duration::from_secs(2));
@@ -119,7 +121,7 @@ fn two_processes_serve_one_tenant_and_one_of_them_dies() {
 }
 
 /// Creates users, some under names that others want too, and puts each into the group.
-fn write(client: Client, group: &str, name: &str, known: &Known) {
+fn write(client: &Client, group: &str, name: &str, known: &Known) {
     for number in 0.. {
         if known.done.load(Ordering::Relaxed) {
             return;
@@ -128,7 +130,7 @@ fn write(client: Client, group: &str, name: &str, known: &Known) {
         let own = crate::client::unique("own");
         let user_name = if contested.is_some() { format!("{}.{name}", number / 2) } else { own };
         let user = json!({"schemas": [USER], "userName": user_name});
-        let Some((status, body)) = send(&client, "POST", "/Users", &user) else { return };
+        let Some((status, body)) = send(client, "POST", "/Users", &user) else { return };
         match (status, contested) {
             (201, Some(granted)) => {
                 granted.fetch_add(1, Ordering::Relaxed);
@@ -140,7 +142,7 @@ fn write(client: Client, group: &str, name: &str, known: &Known) {
         let id = body["id"].as_str().unwrap().to_owned();
         let add = json!({"op": "add", "path": "members", "value": [{"value": id}]});
         let message = json!({"schemas": [PATCH], "Operations": [add]});
-        let Some((status, body)) = send(&client, "PATCH", group, &message) else { return };
+        let Some((status, body)) = send(client, "PATCH", group, &message) else { return };
         assert!(matches!(status, 200 | 204), "{status} {body}");
         known.members.lock().unwrap().push(id);
     }

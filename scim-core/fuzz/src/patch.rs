@@ -50,7 +50,7 @@ pub fn patch(data: &[u8]) {
 
 /// The given resource as it would be stored, with read-only attributes as the service sets them.
 fn base(resource_type: &ResourceType, given: &Object) -> Option<Object> {
-    let mut base = crate::reading(resource_type, Unknown::Ignore).resource(given).ok()?;
+    let mut base = crate::reading(resource_type, Unknown::Ignore).resource(given.clone(), &mut Notes::default()).ok()?;
     let is_user = &*resource_type.name == "User";
     base.insert(if is_user { "userName" } else { "displayName" }.into(), "bjensen".into());
     base.insert("id".into(), "2819c223".into());

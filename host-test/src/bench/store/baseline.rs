@@ -1,5 +1,7 @@
 //! A create against the least that it could write.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
 use std::path::Path;
 use std::time::Instant;
 

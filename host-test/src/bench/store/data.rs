@@ -77,7 +77,7 @@ impl Directory {
         writeln!(out, "{}", json!({"header": header}))?;
         for number in 0..self.users {
             let attributes = attributes(&user_name(number), number);
-            let line = resource("User", &id(USER, number), number, attributes);
+            let line = resource("User", &id(USER, number), number, &attributes);
             writeln!(out, "{line}")?;
         }
         let (mut resources, mut memberships) = (self.users, 0);
@@ -85,7 +85,7 @@ impl Directory {
         for (number, size) in (0..).zip(sizes).take(if groups { sizes.len() } else { 0 }) {
             let group = id(GROUP, number);
             let attributes = json!({"displayName": format!("group {number}")});
-            writeln!(out, "{}", resource("Group", &group, number, attributes))?;
+            writeln!(out, "{}", resource("Group", &group, number, &attributes))?;
             for start in (0..size).step_by(1000) {
                 let members: Vec<Value> = (start..size.min(start + 1000))
                     .map(|number| json!([id(USER, number), "User"]))
@@ -101,7 +101,7 @@ impl Directory {
     }
 }
 
-fn resource(kind: &str, id: &str, number: u64, attributes: Value) -> Value {
+fn resource(kind: &str, id: &str, number: u64, attributes: &Value) -> Value {
     let time = "2026-01-31T12:00:00.000Z";
     let mut line = json!({
         "type": kind, "id": id, "created": time, "lastModified": time, "version": 1,

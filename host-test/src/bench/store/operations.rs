@@ -78,7 +78,7 @@ pub(super) fn member(client: &Client, group: u64, user: &str) -> anyhow::Result<
     let remove = json!({"op": "remove", "path": format!("members[value eq \"{user}\"]")});
     let (added, _) = client.send("PATCH", &path, Some(&message(&add)))?;
     let (removed, _) = client.send("PATCH", &path, Some(&message(&remove)))?;
-    Ok((added + removed) / 2.0)
+    Ok(f64::midpoint(added, removed))
 }
 
 /// A user that is in no group.

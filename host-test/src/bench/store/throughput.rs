@@ -1,5 +1,7 @@
 //! Many requests at once.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::path::Path;

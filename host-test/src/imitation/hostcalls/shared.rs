@@ -8,6 +8,9 @@ use super::super::host::Host;
 use super::super::process::MetricKind;
 use super::code;
 
+/// What a call is answered with that this host does not have.
+const NO: u32 = Status::Unimplemented as u32;
+
 type Guest<'a> = Caller<'a, Host>;
 
 fn get(
@@ -139,7 +142,6 @@ pub(super) fn link(linker: &mut Linker<Host>) -> Result<()> {
 
 /// What the SDK imports and this imitation has not.
 fn link_missing(linker: &mut Linker<Host>) -> Result<()> {
-    const NO: u32 = Status::Unimplemented as u32;
     linker.func_wrap("env", "proxy_register_shared_queue", |_: u32, _: u32, _: u32| NO)?;
     linker.func_wrap(
         "env",
@@ -156,23 +158,24 @@ fn link_missing(linker: &mut Linker<Host>) -> Result<()> {
         "proxy_grpc_stream",
         |_: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32, _: u32| NO,
     )?;
-    #[expect(clippy::too_many_arguments, reason = "the ABI has so many")]
-    fn grpc_call(
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-        _: u32,
-    ) -> u32 {
-        NO
-    }
     linker.func_wrap("env", "proxy_grpc_call", grpc_call)?;
     Ok(())
+}
+
+#[expect(clippy::too_many_arguments, reason = "the ABI has so many")]
+fn grpc_call(
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+    _: u32,
+) -> u32 {
+    NO
 }

@@ -44,7 +44,7 @@ fn the_registry_is_polled() {
     let world = World::start(&json!({}));
     let gateway = world.admin().with_token(Some(REGISTRY));
     let path = "/tenants/default/registry";
-    let (_, made) = world.client("default", "okta", json!({}));
+    let (_, made) = world.client("default", "okta", &json!({}));
     let first = gateway.send("GET", path, &[], None);
     let tag = first.header("etag").unwrap().to_owned();
     let again = gateway.send("GET", path, &[("if-none-match", &tag)], None);
@@ -67,7 +67,7 @@ fn the_registry_is_polled() {
 #[test]
 fn the_log_tells_what_was_changed_and_by_whom() {
     let world = World::start(&json!({"log_entries": 100}));
-    let (client, _) = world.client("default", "okta", json!({}));
+    let (client, _) = world.client("default", "okta", &json!({}));
     let id = user(&client, "ada@secret.example");
     for _ in 0..2 {
         // The second one changes nothing, and is no change.

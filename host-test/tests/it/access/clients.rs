@@ -51,7 +51,7 @@ fn a_client_is_made_of_name_provider_and_method() {
 #[test]
 fn scopes_are_enforced() {
     let world = World::start(&json!({}));
-    let (client, _) = world.client("default", "a", json!({"scopes": ["read", "write:Users"]}));
+    let (client, _) = world.client("default", "a", &json!({"scopes": ["read", "write:Users"]}));
     let id = user(&client, "ada");
     assert_eq!(client.send("GET", "/Groups", &[], None).status, 200);
     let group = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
@@ -68,7 +68,7 @@ fn scopes_are_enforced() {
         [&answer.body["Operations"][0]["status"], &answer.body["Operations"][1]["status"]];
     assert_eq!(statuses, ["403", "204"], "{}", answer.text);
 
-    let (writer, _) = world.client("default", "b", json!({"scopes": ["write"]}));
+    let (writer, _) = world.client("default", "b", &json!({"scopes": ["write"]}));
     assert_eq!(writer.send("GET", "/Users", &[], None).status, 403);
     let search = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"]});
     assert_eq!(writer.send("POST", "/Users/.search", &[], Some(&search)).status, 403);
@@ -79,9 +79,9 @@ fn scopes_are_enforced() {
 #[test]
 fn a_deletion_means_what_the_policy_says() {
     let world = World::start(&json!({}));
-    let (allowed, _) = world.client("default", "a", json!({}));
-    let (refused, _) = world.client("default", "b", json!({"delete": "refuse"}));
-    let (careful, _) = world.client("default", "c", json!({"delete": "deactivate"}));
+    let (allowed, _) = world.client("default", "a", &json!({}));
+    let (refused, _) = world.client("default", "b", &json!({"delete": "refuse"}));
+    let (careful, _) = world.client("default", "c", &json!({"delete": "deactivate"}));
     let path = format!("/Users/{}", user(&allowed, "ada"));
     let answer = refused.send("DELETE", &path, &[], None);
     assert_eq!(answer.status, 403, "{}", answer.text);
@@ -112,8 +112,8 @@ fn the_configuration_is_applied_again_and_again() {
 #[test]
 fn an_external_id_belongs_to_a_provider() {
     let world = World::start(&json!({}));
-    let (first, _) = world.client("default", "a", json!({}));
-    let (second, _) = world.client("default", "b", json!({}));
+    let (first, _) = world.client("default", "a", &json!({}));
+    let (second, _) = world.client("default", "b", &json!({}));
     user(&first, "ada");
     let filter = "/Users?filter=externalId%20eq%20%22ada%22";
     assert_eq!(first.send("GET", filter, &[], None).body["totalResults"], 1);
@@ -124,7 +124,7 @@ fn an_external_id_belongs_to_a_provider() {
 #[test]
 fn a_client_that_manages_resources_stays() {
     let world = World::start(&json!({}));
-    let (client, _) = world.client("default", "a", json!({}));
+    let (client, _) = world.client("default", "a", &json!({}));
     user(&client, "ada");
     let refused = world.admin().send("DELETE", &format!("{CLIENTS}/a"), &[], None);
     assert_eq!(refused.status, 409, "{}", refused.text);
@@ -132,7 +132,7 @@ fn a_client_that_manages_resources_stays() {
     assert_eq!(client.send("GET", "/Users", &[], None).status, 200);
     world.ask("DELETE", &format!("{CLIENTS}/a?force=true"), None);
     assert_eq!(client.send("GET", "/Users", &[], None).status, 401);
-    let (unused, _) = world.client("default", "b", json!({}));
+    let (unused, _) = world.client("default", "b", &json!({}));
     world.ask("DELETE", &format!("{CLIENTS}/b"), None);
     assert_eq!(unused.send("GET", "/Users", &[], None).status, 401);
 }
@@ -152,7 +152,7 @@ fn scim_is_switched_off() {
 fn a_rate_limit_is_kept() {
     let world = World::start(&json!({}));
     let limit = json!({"rate_limit": {"requests": 5, "seconds": 1_000_000}});
-    let (client, _) = world.client("default", "a", limit);
+    let (client, _) = world.client("default", "a", &limit);
     let statuses: Vec<u16> =
         (0..7).map(|_| client.send("GET", "/Users", &[], None).status).collect();
     assert_eq!(statuses, [200, 200, 200, 200, 200, 429, 429]);

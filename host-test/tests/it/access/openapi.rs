@@ -1,4 +1,4 @@
-//! The OpenAPI document is what is served.
+//! The `OpenAPI` document is what is served.
 
 use std::collections::BTreeSet;
 

@@ -11,9 +11,9 @@ fn a_key_opens_its_own_tenant_only() {
     let world = World::start(&json!({}));
     world.ask("POST", "/tenants", Some(&json!({"name": "acme"})));
     world.ask("POST", "/tenants", Some(&json!({"name": "other"})));
-    let (acme, made) = world.client("acme", "okta", json!({}));
+    let (acme, made) = world.client("acme", "okta", &json!({}));
     assert_eq!(made["base_url"], format!("{}/v2/acme", world.root()));
-    let (other, _) = world.client("other", "okta", json!({}));
+    let (other, _) = world.client("other", "okta", &json!({}));
     let id = user(&acme, "ada@acme.example");
     assert_eq!(other.send("GET", &format!("/Users/{id}"), &[], None).status, 404);
 
@@ -41,7 +41,7 @@ fn a_key_opens_its_own_tenant_only() {
 fn a_tenant_is_switched_off_and_on() {
     let world = World::start(&json!({}));
     world.ask("POST", "/tenants", Some(&json!({"name": "acme"})));
-    let (client, _) = world.client("acme", "okta", json!({}));
+    let (client, _) = world.client("acme", "okta", &json!({}));
     let id = user(&client, "ada");
     let shown = world.ask("PATCH", "/tenants/acme", Some(&json!({"enabled": false})));
     assert_eq!(shown["enabled"], false);
@@ -93,7 +93,7 @@ fn alive_alone_is_open() {
 fn a_tenant_is_removed_when_it_is_empty_or_by_force() {
     let world = World::start(&json!({}));
     world.ask("POST", "/tenants", Some(&json!({"name": "acme"})));
-    let (client, _) = world.client("acme", "okta", json!({}));
+    let (client, _) = world.client("acme", "okta", &json!({}));
     user(&client, "ada");
     let refused = world.admin().send("DELETE", "/tenants/acme", &[], None);
     assert_eq!(refused.status, 409, "{}", refused.text);
@@ -104,6 +104,6 @@ fn a_tenant_is_removed_when_it_is_empty_or_by_force() {
     assert_eq!(world.admin().send("GET", "/tenants/acme", &[], None).status, 404);
     // The name is free again, and nothing of the old tenant is left.
     world.ask("POST", "/tenants", Some(&json!({"name": "acme"})));
-    let (client, _) = world.client("acme", "okta", json!({}));
+    let (client, _) = world.client("acme", "okta", &json!({}));
     assert_eq!(client.send("GET", "/Users", &[], None).body["totalResults"], 0);
 }

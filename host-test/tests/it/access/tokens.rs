@@ -28,7 +28,7 @@ fn state<'a>(list: &'a Value, token: &Value) -> &'a Value {
 #[test]
 fn a_token_is_shown_once() {
     let world = World::start(&json!({}));
-    let (client, made) = world.client("default", "okta", json!({}));
+    let (client, made) = world.client("default", "okta", &json!({}));
     assert_eq!(client.send("GET", "/Users", &[], None).status, 200);
     let token = made["token"].as_str().unwrap();
     let secret = token.split('_').nth(2).unwrap();
@@ -44,7 +44,7 @@ fn a_token_is_shown_once() {
 #[test]
 fn a_token_is_valid_for_a_year() {
     let world = World::start(&json!({}));
-    let (client, made) = world.client("default", "okta", json!({}));
+    let (client, made) = world.client("default", "okta", &json!({}));
     let young = world.ask("POST", TOKENS, Some(&json!({"issued": days_ago(364)})));
     let old = world.ask("POST", TOKENS, Some(&json!({"issued": days_ago(366)})));
     assert_eq!((status(&client, &young), status(&client, &old)), (200, 401));
@@ -71,7 +71,7 @@ fn a_token_is_valid_for_a_year() {
 #[test]
 fn a_further_token_works_until_it_is_revoked() {
     let world = World::start(&json!({}));
-    let (client, made) = world.client("default", "okta", json!({}));
+    let (client, made) = world.client("default", "okta", &json!({}));
     let further = world.ask("POST", TOKENS, Some(&json!({})));
     assert_eq!((status(&client, &made), status(&client, &further)), (200, 200));
     world.ask("DELETE", &format!("{TOKENS}/{}", further["id"].as_str().unwrap()), None);
@@ -82,7 +82,7 @@ fn a_further_token_works_until_it_is_revoked() {
 #[test]
 fn a_token_is_rotated() {
     let world = World::start(&json!({}));
-    let (client, first) = world.client("default", "okta", json!({}));
+    let (client, first) = world.client("default", "okta", &json!({}));
     let rotate = "/tenants/default/clients/okta/rotate";
     let second = world.ask("POST", rotate, Some(&json!({})));
     assert_eq!((status(&client, &first), status(&client, &second)), (401, 200));
@@ -97,7 +97,7 @@ fn a_token_is_rotated() {
 #[test]
 fn the_last_use_is_carried_by_the_next_write() {
     let world = World::start(&json!({}));
-    let (client, made) = world.client("default", "okta", json!({}));
+    let (client, made) = world.client("default", "okta", &json!({}));
     let used = |world: &World| world.ask("GET", TOKENS, None)["tokens"][0]["last_used"].clone();
     assert_eq!(client.send("GET", "/Users", &[], None).status, 200);
     assert_eq!(used(&world), Value::Null);

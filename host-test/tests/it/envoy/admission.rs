@@ -1,7 +1,8 @@
 //! Tenants, scopes, limits, and what the statistics say of them.
 
+use core::net::IpAddr;
 use std::io::Write;
-use std::net::{IpAddr, TcpListener, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::process::Command;
 
 use serde_json::{Value, json};

@@ -92,8 +92,11 @@ pub(super) fn module(script: &Map<String, Value>) -> Vec<u8> {
         probe.callback(script, &format!("{side}_trailers"), 2);
     }
     probe.callback(script, "http_call_response", 5);
-    let escaped: String = probe.data.iter().map(|byte| format!("\\{byte:02x}")).collect();
-    write!(probe.text, "(data (i32.const 16384) \"{escaped}\"))").unwrap();
+    probe.text.push_str("(data (i32.const 16384) \"");
+    for byte in &probe.data {
+        write!(probe.text, "\\{byte:02x}").unwrap();
+    }
+    probe.text.push_str("\"))");
     wat::parse_str(&probe.text).unwrap()
 }
 

@@ -257,12 +257,12 @@ fn head_end(part: &Part) -> String {
     let pieces = part.pieces();
     let mut head = String::from("connection: close\r\n");
     for (name, value) in &part.headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
     if part.is_chunked() {
         head += "transfer-encoding: chunked\r\n";
     } else if let [piece] = pieces.as_slice() {
-        head += &format!("content-length: {}\r\n", piece.len());
+        head.extend(["content-length: ", &piece.len().to_string(), "\r\n"]);
     }
     head + "\r\n"
 }
@@ -280,7 +280,7 @@ fn end(part: &Part) -> Vec<u8> {
     }
     let mut end = String::from("0\r\n");
     for (name, value) in &part.trailers {
-        end += &format!("{name}: {value}\r\n");
+        end.extend([name, ": ", value, "\r\n"]);
     }
     (end + "\r\n").into_bytes()
 }

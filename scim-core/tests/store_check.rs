@@ -113,12 +113,11 @@ fn each_damage_has_its_finding() {
     }
 
     let (_, store, ids) = directory();
-    let (start, end) = keys::all_resources();
     let snapshot = block_on(store.snapshot()).expect("the engine answers");
-    let all = block_on(snapshot.range(b"", &start, 0, 1000)).expect("readable");
-    assert!(!all.is_empty() && end > start);
+    // The entries of indexes whose values may occur more than once.
+    let all = block_on(snapshot.range(b"I", b"J", 0, 1000)).expect("readable");
+    assert!(!all.is_empty());
     for (key, value) in &all {
-        // Everything below the resources is an entry of an index.
         change(&store, &[], core::slice::from_ref(key));
         assert!(!found(&store).is_empty(), "the loss of an entry is not found");
         change(&store, &[(key.clone(), value.clone())], &[]);

@@ -94,6 +94,8 @@ impl Resolver<'_> {
         changes: &mut Vec<Change>,
     ) -> Result<(), Error> {
         let resource_type = self.reading.resource_type;
+        // As around any other path; a URN with a blank behind it must not become another thing.
+        let key = key.trim_matches([' ', '\t']);
         if let Some(schema) = resource_type.extension(key) {
             let Value::Object(inner) = value else {
                 let whole = Some(schema.id.to_string());

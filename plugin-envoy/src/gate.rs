@@ -16,6 +16,9 @@ use crate::limit;
 use crate::registry::Access;
 use crate::root::Shared;
 
+/// Bytes of an id that the audit line shows at most.
+const LOGGED_ID_BYTES: usize = 64;
+
 /// What is to be done with the request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -78,9 +81,6 @@ pub(crate) fn judge(
     if !config.enabled {
         return Err(Error::forbidden("SCIM is switched off here"));
     }
-    if let Endpoint::Item { id, .. } = &route.endpoint {
-        id.clone_into(&mut audit.resource);
-    }
 
     let now_s = host::now_s().ok_or_else(|| Error::unavailable("there is no time", 1))?;
     let access = shared.access();
@@ -92,6 +92,13 @@ pub(crate) fn judge(
     admission::permit(&client, tenant, method, &route.endpoint, &endpoints)?;
     client.name.clone_into(&mut audit.client);
     tenant.unwrap_or("default").clone_into(&mut audit.tenant);
+    // Nothing of who is not let in, and no address in the place of an id, stands in the log.
+    if let Endpoint::Item { id, .. } = &route.endpoint
+        && id.len() <= LOGGED_ID_BYTES
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    {
+        id.clone_into(&mut audit.resource);
+    }
     limit::client(&shared.prefix, &access.clients, &client)?;
     let of_headers = || {
         Dialect::of_headers(headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())))
